@@ -1,0 +1,143 @@
+package config
+
+import "time"
+
+// Server is what the launcher keys of canal.properties say (Canal's resolver A).
+type Server struct {
+	BindIP      string // canal.ip; "" means all interfaces
+	RegisterIP  string // canal.register.ip, resolved as Canal does
+	Port        int    // canal.port
+	MetricsPort int    // canal.metrics.pull.port; <= 0 switches metrics off
+	User        string // canal.user; "" lets any user in
+	PasswdHash  []byte // canal.passwd, unhexed SHA1(SHA1(password)); nil lets any password in
+	ServeTCP    bool   // canal.withoutNetty absent or exactly "false"
+	Mode        string // canal.serverMode, lower case: "tcp", "kafka", …
+
+	Destinations []string // canal.destinations or canal.destinations.expr, in order
+	ConfDir      string   // canal.conf.dir, resolved against the home's bin directory as Canal's cwd
+	AutoScan     bool
+	ScanInterval time.Duration
+
+	ZKServers string // canal.zkServers; "" means no ZooKeeper
+
+	AdminManager string // canal.admin.manager; not empty means manager mode
+	AdminPort    int    // 0 when canal.admin.port is blank
+	AdminUser    string
+	AdminPasswd  string // as configured: the hash in hex
+}
+
+// MetaMode says where the cursors of an instance are kept.
+type MetaMode int
+
+// The meta modes, each named by the Spring file that selects it in Canal.
+const (
+	MetaFile      MetaMode = iota // file-instance.xml: memory and meta.dat
+	MetaMemory                    // memory-instance.xml and group-instance.xml
+	MetaZooKeeper                 // default-instance.xml
+)
+
+// BatchMode says what the size of a batch counts.
+type BatchMode int
+
+// The batch modes of canal.instance.memory.batch.mode.
+const (
+	MemSize  BatchMode = iota // MEMSIZE: units of Memunit bytes
+	ItemSize                  // ITEMSIZE: entries
+)
+
+// Endpoint is one MySQL server an instance may read from.
+type Endpoint struct {
+	Address string // host:port, [v6]:port; "" when not configured
+	Start   StartPosition
+	TLS     TLS
+}
+
+// StartPosition is where to start when no cursor is stored. Zero fields are absent.
+type StartPosition struct {
+	File      string
+	Offset    int64 // 0 or less means absent
+	Timestamp int64 // milliseconds; 0 or less means absent
+	GTIDSet   string
+}
+
+// TLS is how a connection to an Endpoint is secured.
+type TLS struct {
+	Mode        string // DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY
+	Versions    []string
+	TrustStore  KeyStore
+	ClientStore KeyStore
+}
+
+// KeyStore names a file with certificates. Type is JKS, PKCS12 or PEM ("" means by content).
+type KeyStore struct {
+	Type     string
+	URL      string // path or file: URL
+	Password string
+}
+
+// Instance is what the instance keys say for one destination (Canal's resolver B).
+type Instance struct {
+	Destination string
+	Meta        MetaMode
+	DataDir     string // <canal.file.data.dir>/<destination>
+	FlushPeriod time.Duration
+	Lazy        bool
+
+	Master  Endpoint
+	Standby Endpoint
+
+	ServerID          uint32 // canal.instance.mysql.slaveId; 0 means: generate
+	User              string
+	Password          string // clear text, decrypted already when enableDruid is set
+	DefaultSchema     string
+	ConnectionCharset string // Java charset name, normalised: "UTF-8", "GBK", …
+	GTIDMode          bool
+	TimeZone          *time.Location // zone of TIMESTAMP text: the process's, as in Canal
+
+	Fallback          time.Duration // canal.instance.fallbackIntervalInSeconds
+	AutoResetToLatest bool          // canal.auto.reset.latest.pos.mode
+	ReceiveBufferSize int
+	SendBufferSize    int
+	SocketTimeout     time.Duration
+	BinlogFormats     []string // allowed; empty means any
+	BinlogImages      []string // allowed; empty means any
+	MultiStream       bool
+
+	DetectingEnable    bool
+	DetectingSQL       string
+	DetectingInterval  time.Duration
+	DetectingThreshold int
+	DetectingHA        bool
+
+	WhiteRegex      string // canal.instance.filter.regex
+	BlackRegex      string // canal.instance.filter.black.regex
+	WhiteField      string
+	BlackField      string
+	DruidDDL        bool // grammar (true) or regular-expression (false) reading of DDL
+	FilterQueryDCL  bool
+	FilterQueryDML  bool
+	FilterQueryDDL  bool
+	FilterTableErr  bool
+	FilterRows      bool
+	FilterTxEntry   bool
+	FilterDMLInsert bool
+	FilterDMLUpdate bool
+	FilterDMLDelete bool
+
+	TransactionSize int
+	Parallel        bool
+	ParallelThreads int // at least 1
+	ParallelBuffer  int
+
+	BufferSize   int // ring slots, a power of two
+	MemUnit      int // bytes
+	BatchMode    BatchMode
+	DDLIsolation bool
+}
+
+// Source says where a value came from, for messages and `towpath check`.
+type Source struct {
+	Kind string // "-D", "environment", "file", "default"
+	File string // when Kind is "file"
+	Line int    // when Kind is "file"
+}
