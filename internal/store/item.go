@@ -65,4 +65,13 @@ type Item struct {
 	Kind  Kind
 
 	Position binlog.Position // of the binlog event it came from; Timestamp is its executeTime
+	Origin   *Origin         // the server Position is valid on, shared by all its items; may be nil
+}
+
+// Origin is the address of the server that items were read from. A cursor
+// carries it, because a position says nothing about another server's binlog:
+// after a fail-over the ring may hold items of both.
+type Origin struct {
+	Host string // IP address, or a name
+	Port int
 }

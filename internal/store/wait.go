@@ -1,0 +1,24 @@
+package store
+
+import "sync"
+
+// putWaiter is a Put that waits for room. It is in the list of its store, and
+// in the queue of the budget when that is what it waits for.
+type putWaiter struct {
+	account *account
+	once    sync.Once
+	ready   chan struct{} // closed when there may be room
+}
+
+func newPutWaiter(a *account) *putWaiter {
+	return &putWaiter{account: a, ready: make(chan struct{})}
+}
+
+// wake ends the wait. It may be called more than once and from both lists.
+func (w *putWaiter) wake() { w.once.Do(func() { close(w.ready) }) }
+
+// getWaiter is a Wait for a full batch.
+type getWaiter struct {
+	size  int           // of the batch
+	ready chan struct{} // closed, under the store's lock, when the batch is full
+}
