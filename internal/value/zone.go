@@ -1,0 +1,123 @@
+package value
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+)
+
+// bucketShift divides the 32-bit seconds into 256 buckets of about half a year.
+const bucketShift = 24
+
+// A Zone prints TIMESTAMP values, which are seconds since 1970 in UTC, as local
+// time of one time zone. Canal uses the zone of its process, not that of the
+// MySQL session.
+//
+// It holds all offsets between 1970 and 2106, so that finding the one of a
+// value is a table lookup and a compare or two. A Zone is immutable and may be
+// used by any number of goroutines.
+type Zone struct {
+	name    string
+	spans   []zoneSpan                      // in order of time, the last one ends at MaxUint32
+	buckets [1 << (32 - bucketShift)]uint16 // the span at the bucket's first second
+}
+
+// A zoneSpan is a stretch of time with one offset.
+type zoneSpan struct {
+	last   uint32 // last second of the span, inclusive
+	offset int32  // seconds east of UTC
+}
+
+// NewZone prepares the offsets of loc; nil means UTC.
+func NewZone(loc *time.Location) *Zone {
+	if loc == nil {
+		loc = time.UTC
+	}
+	z := &Zone{name: loc.String()}
+	for sec := int64(0); sec <= math.MaxUint32; {
+		t := time.Unix(sec, 0).In(loc)
+		_, offset := t.Zone()
+		last := int64(math.MaxUint32)
+		if _, end := t.ZoneBounds(); !end.IsZero() && end.Unix() > sec {
+			last = min(last, end.Unix()-1)
+		}
+		z.spans = append(z.spans, zoneSpan{uint32(last), int32(offset)})
+		sec = last + 1
+	}
+	i := 0
+	for b := range z.buckets {
+		for z.spans[i].last < uint32(b)<<bucketShift {
+			i++
+		}
+		z.buckets[b] = uint16(i)
+	}
+	return z
+}
+
+// String returns the name of the time zone.
+func (z *Zone) String() string { return z.name }
+
+// offset returns the seconds east of UTC at sec.
+func (z *Zone) offset(sec uint32) int32 {
+	i := int(z.buckets[sec>>bucketShift])
+	for z.spans[i].last < sec {
+		i++
+	}
+	return z.spans[i].offset
+}
+
+// AppendTimestampOld appends a TIMESTAMP value in the layout before MySQL 5.6.
+// Zero is MySQL's zero date, not 1970.
+func (z *Zone) AppendTimestampOld(dst []byte, sec uint32) []byte {
+	if sec == 0 {
+		return append(dst, zeroDatetime...)
+	}
+	return appendUnix(dst, int64(sec)+int64(z.offset(sec)))
+}
+
+// AppendTimestamp2 appends a TIMESTAMP value in the layout of MySQL 5.6 and
+// later: 4 big-endian bytes of seconds and FractionSize(fsp) bytes.
+func (z *Zone) AppendTimestamp2(dst, data []byte, fsp int) ([]byte, error) {
+	if err := checkTemporal("timestamp", data, 4, fsp); err != nil {
+		return dst, err
+	}
+	frac := rawFraction(data[4:]) * fractionUnit[len(data)-4]
+	if frac >= 1e6 {
+		return dst, fmt.Errorf("timestamp(%d) % x: %w", fsp, data, errFraction)
+	}
+	dst = z.AppendTimestampOld(dst, binary.BigEndian.Uint32(data))
+	return appendFraction(dst, frac, fsp), nil
+}
+
+const (
+	secondsPerDay = 86400
+	// epochDay is 1970-01-01 counted in days from 0000-03-01, which makes the
+	// leap day the last of its year.
+	epochDay   = 719468
+	daysPerEra = 146097 // of 400 years
+)
+
+// appendUnix appends the date and time of unix seconds, in the proleptic
+// Gregorian calendar; sec must be after 0000-03-01.
+func appendUnix(dst []byte, sec int64) []byte {
+	shifted := uint64(sec + epochDay*secondsPerDay)
+	day := uint32(shifted / secondsPerDay)
+	clock := uint32(shifted % secondsPerDay)
+
+	era := day / daysPerEra
+	dayOfEra := day % daysPerEra
+	yearOfEra := (dayOfEra - dayOfEra/1460 + dayOfEra/36524 - dayOfEra/146096) / 365
+	dayOfYear := dayOfEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
+	month := (5*dayOfYear + 2) / 153 // 0 is March
+	dayOfMonth := dayOfYear - (153*month+2)/5 + 1
+	year := era*400 + yearOfEra
+	if month < 10 {
+		month += 3
+	} else {
+		month -= 9
+		year++
+	}
+	dst = appendDate(dst, year, month, dayOfMonth)
+	return appendClock(append(dst, ' '), clock/3600, clock/60%60, clock%60)
+}
