@@ -1,0 +1,184 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// sources are the places a value can come from, without the rules of who wins.
+type sources struct {
+	overrides map[string]string // -D
+	environ   map[string]string
+}
+
+// launcher looks a key up as Canal's CanalController does: the first place
+// where the key exists wins, even when it is empty there; the value is trimmed
+// and nothing in it is expanded. found is false when no place has the key.
+func (s sources) launcher(main *Properties, key string) (value string, src Source, found bool) {
+	if v, ok := s.overrides[key]; ok {
+		return trim(v), Source{Kind: sourceOverride}, true
+	}
+	if v, ok := s.environ[key]; ok {
+		return trim(v), Source{Kind: sourceEnviron}, true
+	}
+	if e, ok := main.Get(key); ok {
+		return trim(e.Value), Source{Kind: sourceFile, File: main.File, Line: e.Line}, true
+	}
+	return "", Source{Kind: sourceDefault}, false
+}
+
+// placeholders looks instance keys up as Canal's PropertyPlaceholderConfigurer
+// does for one destination.
+type placeholders struct {
+	sources
+	destination string
+	instance    *Properties // may be nil
+	global      *Properties // conf/canal.properties, whatever the main file is; may be nil
+}
+
+// raw is the winning value of key before expansion: the first of -D,
+// environment and files that is not blank. A key present in instance.properties
+// hides the one in canal.properties even when it is blank.
+func (p *placeholders) raw(key string) (string, Source) {
+	if key == destinationKey {
+		return p.destination, Source{Kind: sourceDefault}
+	}
+	if v, ok := p.overrides[key]; ok {
+		if trim(v) != "" {
+			return trim(v), Source{Kind: sourceOverride}
+		}
+	} else if v := trim(p.environ[key]); v != "" {
+		return v, Source{Kind: sourceEnviron}
+	}
+	for _, props := range []*Properties{p.instance, p.global} {
+		if e, ok := props.Get(key); ok {
+			return trim(e.Value), Source{Kind: sourceFile, File: props.File, Line: e.Line}
+		}
+	}
+	return "", Source{Kind: sourceDefault}
+}
+
+// destinationKey is published by Canal while an instance is generated.
+const destinationKey = "canal.instance.destination"
+
+// value is the expanded value of key, or def when it is absent or blank.
+func (p *placeholders) value(key, def string) (string, Source, error) {
+	raw, src := p.raw(key)
+	if raw == "" {
+		raw, src = def, Source{Kind: sourceDefault}
+	}
+	e := expansion{lookup: func(k string) string { v, _ := p.raw(k); return v }, open: map[string]bool{key: true}}
+	v, err := e.expand(raw)
+	if err != nil {
+		return "", src, newValueError(p.destination, key, raw, src, err.Error())
+	}
+	return trim(v), src, nil
+}
+
+// Limits of one expansion, so that a hostile or mistaken file ends in an error
+// instead of filling the memory: look-ups, nesting, bytes of result.
+const (
+	maxLookups   = 10_000
+	maxNesting   = 100
+	maxExpansion = 1 << 20
+)
+
+var (
+	errExpansionCycle = errors.New("the placeholders refer to each other in a circle")
+	errExpansionSize  = errors.New("the placeholders expand to an unreasonable size or depth")
+)
+
+// expansion expands ${key} and ${key:default} in one value.
+type expansion struct {
+	lookup  func(key string) string // "" means absent
+	open    map[string]bool         // keys being expanded
+	lookups int
+	depth   int
+}
+
+// expand replaces every placeholder. Text of a placeholder is itself expanded
+// first (so a default may contain one), then cut at its first ':', then looked
+// up, and what is found is expanded again. An unclosed "${" stays as it is.
+func (e *expansion) expand(text string) (string, error) {
+	if e.depth++; e.depth > maxNesting {
+		return "", errExpansionSize
+	}
+	defer func() { e.depth-- }()
+	var out strings.Builder
+	for {
+		start := strings.Index(text, "${")
+		if start < 0 {
+			break
+		}
+		end := placeholderEnd(text, start+2)
+		if end < 0 {
+			break
+		}
+		out.WriteString(text[:start])
+		v, err := e.placeholder(text[start+2 : end])
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(v)
+		if out.Len() > maxExpansion {
+			return "", errExpansionSize
+		}
+		text = text[end+1:]
+	}
+	out.WriteString(text)
+	if out.Len() > maxExpansion {
+		return "", errExpansionSize
+	}
+	return out.String(), nil
+}
+
+// placeholder resolves what stands between "${" and "}".
+func (e *expansion) placeholder(text string) (string, error) {
+	if e.lookups++; e.lookups > maxLookups {
+		return "", errExpansionSize
+	}
+	text, err := e.expand(text)
+	if err != nil {
+		return "", err
+	}
+	key, def, _ := strings.Cut(text, ":")
+	key = trim(key)
+	value := e.lookup(key)
+	if value == "" {
+		value = trim(def)
+	}
+	if !strings.Contains(value, "${") {
+		return value, nil
+	}
+	if e.open[key] {
+		return "", fmt.Errorf("${%s}: %w", key, errExpansionCycle)
+	}
+	e.open[key] = true
+	defer delete(e.open, key)
+	value, err = e.expand(value)
+	return trim(value), err
+}
+
+// placeholderEnd is the index of the '}' that closes a placeholder whose text
+// begins at start, counting nested braces; -1 when there is none.
+func placeholderEnd(text string, start int) int {
+	depth := 0
+	for i := start; i < len(text); i++ {
+		switch text[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth == 0 {
+				return i
+			}
+			depth--
+		}
+	}
+	return -1
+}
+
+// trim removes what Java's String.trim removes: code points up to U+0020.
+func trim(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
+}
