@@ -1,31 +1,18 @@
 package mysql
 
-// Flavor is the family of a server. It decides how some binlog bytes are read.
-type Flavor int
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
 
-// The flavors Canal tells apart.
-const (
-	MySQL Flavor = iota
-	Percona
-	MariaDB
+	"github.com/towpath-cdc/towpath/internal/binlog"
 )
-
-// String is the name of the flavor.
-func (f Flavor) String() string {
-	switch f {
-	case Percona:
-		return "Percona"
-	case MariaDB:
-		return "MariaDB"
-	default:
-		return "MySQL"
-	}
-}
 
 // Facts are the settings of a server that a change stream depends on.
 type Facts struct {
 	Version      string // as the greeting says it: "8.0.15", "10.11.6-MariaDB-log"
-	Flavor       Flavor
+	Flavor       binlog.Flavor
 	ServerID     uint32 // @@server_id
 	ServerUUID   string // "" where the server has none
 	LogBin       bool
@@ -42,4 +29,99 @@ type Facts struct {
 
 	RDS    bool // Aliyun RDS: has rds_% variables
 	PolarX bool // PolarDB-X: has polarx_% variables
+}
+
+// Inspect asks the server for its facts. Settings a server does not know are
+// left at their zero values, but for RowImage.
+func (c *Conn) Inspect(ctx context.Context) (Facts, error) {
+	f := Facts{Version: c.Version(), Flavor: flavorOf(c.Version())}
+	vars, err := c.variables(ctx, "server_id", "server_uuid", "log_bin", "binlog_format", "binlog_row_image",
+		"binlog_checksum", "gtid_mode", "lower_case_table_names", "version_comment")
+	if err != nil {
+		return Facts{}, fmt.Errorf("read server settings: %w", err)
+	}
+	id, err := strconv.ParseUint(vars["server_id"], 10, 32)
+	if err != nil {
+		return Facts{}, fmt.Errorf("read server settings: server_id %q: %w", vars["server_id"], err)
+	}
+	f.ServerID = uint32(id)
+	f.ServerUUID = vars["server_uuid"]
+	f.LogBin = strings.EqualFold(vars["log_bin"], "ON")
+	f.BinlogFormat = strings.ToUpper(vars["binlog_format"])
+	f.Checksum = strings.EqualFold(vars["binlog_checksum"], "CRC32")
+	f.GTIDMode = strings.ToUpper(vars["gtid_mode"])
+	f.RowImage = "FULL"
+	if v := vars["binlog_row_image"]; v != "" {
+		f.RowImage = strings.ToUpper(v)
+	}
+	if v := vars["lower_case_table_names"]; v != "" {
+		if f.LowerCaseTableNames, err = strconv.Atoi(v); err != nil {
+			return Facts{}, fmt.Errorf("read server settings: lower_case_table_names: %w", err)
+		}
+	}
+	if f.Flavor == binlog.FlavorMySQL && strings.Contains(vars["version_comment"], "Percona") {
+		f.Flavor = binlog.FlavorPercona
+	}
+	if f.RDS, err = c.hasVariables(ctx, `rds\_%`); err != nil {
+		return Facts{}, err
+	}
+	if f.PolarX, err = c.hasVariables(ctx, `polarx\_%`); err != nil {
+		return Facts{}, err
+	}
+	return f, nil
+}
+
+// variables returns the global variables of those names that exist.
+func (c *Conn) variables(ctx context.Context, names ...string) (map[string]string, error) {
+	r, err := c.Query(ctx, "show global variables where variable_name in ('"+strings.Join(names, "','")+"')")
+	if err != nil {
+		return nil, err
+	}
+	vars := make(map[string]string, len(r.Rows))
+	for _, row := range r.Rows {
+		if len(row) >= 2 {
+			vars[strings.ToLower(row[0])] = row[1]
+		}
+	}
+	return vars, nil
+}
+
+func (c *Conn) hasVariables(ctx context.Context, pattern string) (bool, error) {
+	r, err := c.Query(ctx, "show global variables like '"+pattern+"'")
+	if err != nil {
+		return false, fmt.Errorf("read server settings: %w", err)
+	}
+	return len(r.Rows) > 0, nil
+}
+
+// flavorOf tells MariaDB from MySQL by the greeting, as Canal does.
+func flavorOf(version string) binlog.Flavor {
+	if strings.Contains(strings.ToLower(version), "mariadb") {
+		return binlog.FlavorMariaDB
+	}
+	return binlog.FlavorMySQL
+}
+
+// AtLeast reports whether a MySQL server (never a MariaDB one) is of version
+// major.minor.patch or later.
+func AtLeast(version string, major, minor, patch int) bool {
+	if flavorOf(version) == binlog.FlavorMariaDB {
+		return false
+	}
+	want := [3]int{major, minor, patch}
+	parts := strings.SplitN(version, ".", 3)
+	for i, w := range want {
+		have := 0
+		if i < len(parts) {
+			digits := parts[i]
+			if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+				digits = digits[:end]
+			}
+			have, _ = strconv.Atoi(digits)
+		}
+		if have != w {
+			return have > w
+		}
+	}
+	return true
 }

@@ -12,14 +12,16 @@ type Span struct{ Start, End uint32 }
 // and, where the source writes one, its checksum. The status byte that
 // precedes each event on the wire is not part of a Span.
 //
-// Events alias Buf. A chunk is handed over with one reference; its memory goes
-// back to a pool with the last Release, and must not be touched afterwards.
+// Events alias Buf, which chunks may share: bytes outside the spans must not be
+// touched. A chunk is handed over with one reference; its memory goes back to a
+// pool with the last Release, and must not be used afterwards.
 type Chunk struct {
 	Buf    []byte
 	Events []Span
 
-	refs atomic.Int32
-	pool *chunkPool
+	refs  atomic.Int32
+	block *block // what Buf is part of; nil for memory of its own
+	pool  *chunkPool
 }
 
 // Len is the number of events.
@@ -37,14 +39,26 @@ func (c *Chunk) Retain(n int) { c.refs.Add(int32(n)) }
 
 // Release gives one reference back.
 func (c *Chunk) Release() {
-	switch left := c.refs.Add(-1); {
-	case left == 0:
-		if c.pool != nil {
-			c.pool.put(c)
-		}
-	case left < 0:
+	left := c.refs.Add(-1)
+	if left < 0 {
 		panic("source: chunk released more often than retained")
 	}
+	if left > 0 {
+		return
+	}
+	if c.block != nil {
+		c.block.release()
+	}
+	if c.pool != nil {
+		c.Buf, c.Events, c.block = nil, c.Events[:0], nil
+		c.pool.chunks.Put(c)
+	}
+}
+
+// attach makes b the memory of c.
+func (c *Chunk) attach(b *block) {
+	b.refs.Add(1)
+	c.block, c.Buf = b, b.data
 }
 
 // NewChunk returns a chunk over buf that belongs to no pool, with one
@@ -55,30 +69,46 @@ func NewChunk(buf []byte, events []Span) *Chunk {
 	return c
 }
 
-// chunkPool keeps the memory of released chunks of the usual size. Larger ones,
-// grown for an event that did not fit, are left to the garbage collector, so
-// that one huge event does not stay in memory.
+// block is a piece of memory that chunks and the framer share.
+type block struct {
+	data []byte
+	refs atomic.Int32
+	pool *chunkPool
+}
+
+func (b *block) release() {
+	if b.refs.Add(-1) == 0 {
+		b.pool.blocks.Put(b)
+	}
+}
+
+// chunkPool keeps the memory of released chunks. All its blocks have the same
+// size: larger events have memory of their own, which is not kept, so that one
+// huge event does not stay in memory.
 type chunkPool struct {
-	size int // capacity of Buf in bytes
-	free sync.Pool
+	size   int // of a block, in bytes
+	blocks sync.Pool
+	chunks sync.Pool
 }
 
 func newChunkPool(size int) *chunkPool { return &chunkPool{size: size} }
 
-// get returns an empty chunk with one reference and at least the pool's
-// capacity.
-func (p *chunkPool) get() *Chunk {
-	c, ok := p.free.Get().(*Chunk)
+// block returns a block with one reference, the caller's.
+func (p *chunkPool) block() *block {
+	b, ok := p.blocks.Get().(*block)
 	if !ok {
-		c = &Chunk{Buf: make([]byte, 0, p.size), pool: p}
+		b = &block{data: make([]byte, p.size), pool: p}
 	}
-	c.Buf, c.Events = c.Buf[:0], c.Events[:0]
-	c.refs.Store(1)
-	return c
+	b.refs.Store(1)
+	return b
 }
 
-func (p *chunkPool) put(c *Chunk) {
-	if cap(c.Buf) == p.size {
-		p.free.Put(c)
+// chunk returns a chunk without memory, with one reference.
+func (p *chunkPool) chunk() *Chunk {
+	c, ok := p.chunks.Get().(*Chunk)
+	if !ok {
+		c = &Chunk{pool: p}
 	}
+	c.refs.Store(1)
+	return c
 }
