@@ -117,7 +117,7 @@ func fileBefore(a, b string) bool {
 func (r Record) LogLine() string {
 	p := r.Cursor.Position
 	return fmt.Sprintf("clientId:%d cursor:[%s,%s,%d,%s,%s] address[%s]", r.Client.ID,
-		textOrNull(p.File), offsetText(p), p.Timestamp, serverText(p.ServerID), p.GTIDSet, r.Cursor.address())
+		textOrNull(p.File), offsetText(p), p.Timestamp, serverText(p.ServerID), p.GTIDSet, r.Cursor.Address())
 }
 
 func textOrNull(s string) string {
@@ -141,10 +141,10 @@ func serverText(id int64) string {
 	return strconv.FormatInt(id, 10)
 }
 
-// address is the server's address as Java prints an InetSocketAddress: a slash
+// Address is the server's address as Java prints an InetSocketAddress: a slash
 // before an IP address, IPv6 in full and in brackets; a name that has not been
 // resolved stands as Java 14 and later print it.
-func (c Cursor) address() string {
+func (c Cursor) Address() string {
 	if c.Host == "" {
 		return "null"
 	}
