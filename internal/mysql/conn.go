@@ -272,3 +272,6 @@ func (c *Conn) Close() error {
 	}
 	return err
 }
+
+// Address is the server's address as configured.
+func (c *Conn) Address() string { return c.cfg.Address }

@@ -81,16 +81,6 @@ func (c *Conn) LogFiles(ctx context.Context) ([]LogFile, error) {
 	return files, nil
 }
 
-// PurgedGTIDs is the set of transactions the server no longer has in its binary
-// log; "" for MariaDB, which keeps no such set.
-func (c *Conn) PurgedGTIDs(ctx context.Context) (string, error) {
-	if flavorOf(c.Version()) == binlog.FlavorMariaDB {
-		return "", nil
-	}
-	v, _, err := c.queryValue(ctx, "select @@global.gtid_purged")
-	return strings.ReplaceAll(v, "\n", ""), err
-}
-
 // Replica is another reader of the server's binary log.
 type Replica struct {
 	ServerID uint32

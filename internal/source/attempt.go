@@ -1,0 +1,212 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/towpath-cdc/towpath/internal/binlog"
+	"github.com/towpath-cdc/towpath/internal/mysql"
+)
+
+// attempt is one try: connect, find the position, dump until it ends. Its
+// connections end with it.
+type attempt struct {
+	s      *Source
+	server endpoint
+	config mysql.Config
+	conn   *mysql.Conn // for questions and then for the dump
+	facts  mysql.Facts
+}
+
+// End implements prober.
+func (a *attempt) End(ctx context.Context, gtid bool) (binlog.Position, error) {
+	return a.conn.End(ctx, gtid)
+}
+
+// LogFiles implements prober.
+func (a *attempt) LogFiles(ctx context.Context) ([]mysql.LogFile, error) {
+	return a.conn.LogFiles(ctx)
+}
+
+// run makes the attempt. It returns only with an error, also when the server
+// ended the dump in an orderly way or ctx is over.
+func (a *attempt) run(ctx context.Context) (err error) {
+	a.s.setPhase(PhaseConnecting, a.server.Address)
+	if a.conn, err = mysql.Connect(ctx, a.config); err != nil {
+		return err
+	}
+	defer func() { _ = a.conn.Close() }()
+	if a.facts, err = a.conn.Inspect(ctx); err != nil {
+		return err
+	}
+	o := &a.s.o.Instance
+	if err := checkFacts(a.facts, o.BinlogFormats, o.BinlogImages, o.GTIDMode); err != nil {
+		return err
+	}
+	a.s.setPhase(PhaseLocating, a.server.Address)
+	st, err := a.locate(ctx)
+	if err != nil {
+		return err
+	}
+	a.warnOfTwins(ctx)
+	err = a.dump(ctx, st)
+	if ctx.Err() == nil && diagnose(err, o.User).kind == lostPosition {
+		// The server found out what the list of files did not show.
+		a.s.lose(st.position, err)
+	}
+	return err
+}
+
+// locate finds the start position and says in the log how.
+func (a *attempt) locate(ctx context.Context) (start, error) {
+	began := time.Now()
+	a.s.log.WarnContext(ctx, "---> begin to find start position, it will be long time for reset or first position")
+	st, err := a.resolve(ctx)
+	if err != nil {
+		return start{}, fmt.Errorf("find start position: %w", err)
+	}
+	a.s.log.WarnContext(ctx, fmt.Sprintf("---> find start position successfully, %s cost : %dms , the next step is binlog dump",
+		canalText(st.position), time.Since(began).Milliseconds()))
+	asked := "nothing"
+	if !st.asked.IsZero() {
+		asked = st.asked.String()
+	}
+	a.s.log.WarnContext(ctx, fmt.Sprintf("start position: asked %s -> resolved %s (%s)", asked, st.position, st.how))
+	return st, nil
+}
+
+func (a *attempt) resolve(ctx context.Context) (start, error) {
+	o := &a.s.o.Instance
+	r := &resolver{
+		probe: a, server: a.server, facts: a.facts, gtidMode: o.GTIDMode, history: a.s.o.TableHistory,
+		standby: o.Standby.Address != "", fallback: o.Fallback, reset: o.AutoResetToLatest,
+		logf: func(format string, args ...any) { a.s.log.WarnContext(ctx, fmt.Sprintf(format, args...)) },
+	}
+	c, stored, err := a.s.cursor(ctx)
+	if err != nil {
+		return start{}, fmt.Errorf("read stored position: %w", err)
+	}
+	asked := c.Position
+	lost, cause := a.s.takeLost()
+	var st start
+	switch {
+	case errors.Is(cause, ErrNeedTransactionStart):
+		asked = lost
+		st, err = r.transactionStart(ctx, lost)
+	case cause != nil:
+		st, err = r.lost(ctx, lost, cause)
+	case stored:
+		st, err = r.resume(ctx, c)
+	default:
+		asked = r.configured(o.Master.Start.GTIDSet)
+		st, err = r.initial(ctx, asked)
+	}
+	if diagnose(err, o.User).kind == lostPosition {
+		st, err = r.lost(ctx, asked, err) // found out while searching
+	}
+	if err == nil && st.reset && a.s.o.Hooks.Reset != nil {
+		a.s.o.Hooks.Reset(st.asked, st.position)
+	}
+	return st, err
+}
+
+// warnOfTwins says in the log when another reader is registered under our
+// replica id. Servers that do not tell are not asked further.
+func (a *attempt) warnOfTwins(ctx context.Context) {
+	replicas, err := a.conn.Replicas(ctx)
+	if err != nil {
+		return
+	}
+	for _, r := range replicas {
+		if r.ServerID == a.s.serverID {
+			a.s.log.WarnContext(ctx, fmt.Sprintf("replica id %d is already registered from %s:%s: a dump of this instance that is still ending, or %s",
+				r.ServerID, r.Host, r.Port, collisionRemedy))
+		}
+	}
+}
+
+// dump reads the binlog from st on and gives it to the Handler.
+func (a *attempt) dump(ctx context.Context, st start) (err error) {
+	checksum, err := a.conn.PrepareDump(ctx, a.s.o.HeartbeatPeriod)
+	if err != nil {
+		return err
+	}
+	tables := mysql.NewTables(a.config)
+	defer func() { _ = tables.Close() }()
+	started := false
+	defer func() {
+		if started {
+			a.endDump(ctx, a.conn, err)
+		}
+	}()
+	h := a.s.o.Handler
+	err = h.Start(ctx, Session{
+		Address: a.server.Address, Host: a.server.host, Port: a.server.port,
+		Server: a.facts, Position: st.position, GTIDMode: st.gtid, Checksum: checksum,
+		ServerID: a.s.serverID, Tables: tables,
+	})
+	if err != nil {
+		return fmt.Errorf("begin of dump: %w", err)
+	}
+	defer h.Stop()
+	if err := a.startDump(ctx, st); err != nil {
+		return err
+	}
+	started = true
+	a.s.dumping(a.server, st)
+	err = a.pump(ctx)
+	if errors.Is(err, ErrNeedTransactionStart) {
+		a.s.lose(st.position, err)
+	}
+	return err
+}
+
+func (a *attempt) startDump(ctx context.Context, st start) error {
+	id := a.s.serverID
+	if !st.gtid {
+		if err := a.conn.Register(ctx, id); err != nil {
+			return err
+		}
+		return a.conn.Dump(ctx, id, st.position.File, st.position.Offset)
+	}
+	if a.facts.Flavor == binlog.FlavorMariaDB {
+		return a.conn.DumpMariaGTID(ctx, id, st.position.GTIDSet)
+	}
+	set, err := binlog.ParseGTIDSet(st.position.GTIDSet)
+	if err != nil {
+		return &StopError{Reason: "the start position's GTID set cannot be read", Asked: st.position, Err: err,
+			Choices: []string{"correct canal.instance.master.gtid, or remove the stored cursor"}}
+	}
+	return a.conn.DumpGTID(ctx, id, set.Encode())
+}
+
+// pump moves chunks from the connection to the Handler until one of them fails.
+func (a *attempt) pump(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() { _ = a.conn.Close() })()
+	fr := newFramer(&stream{conn: a.conn.Stream(), timeout: a.s.o.ReadTimeout, read: a.s.countRead}, a.s.pool, a.s.o.MaxEventSize)
+	defer fr.close()
+	for {
+		c, err := fr.next()
+		if err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if errors.Is(err, errEndOfStream) {
+				return fmt.Errorf("binlog dump: %w; %s", err, collisionHint)
+			}
+			return fmt.Errorf("binlog dump: %w", err)
+		}
+		a.s.countChunk(c)
+		if err := a.s.o.Handler.Chunk(ctx, c); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return err
+		}
+	}
+}
+
+// collisionHint goes with a dump that the server ended without a word.
+const collisionHint = "it may be stopping, or " + collisionRemedy
