@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-
-	"golang.org/x/text/encoding/charmap"
 )
 
 // A set is one character set: its canonical name, other names it goes by in
@@ -18,15 +16,6 @@ type set struct {
 
 // ready is the loader of a decoder that needs no preparation.
 func ready(d Decoder) func() Decoder { return func() Decoder { return d } }
-
-// single is the loader of a single-byte set that x/text knows.
-func single(name string, m *charmap.Charmap, patches ...patch) func() Decoder {
-	return sync.OnceValue(func() Decoder {
-		runes := charmapRunes(m)
-		applyPatches(&runes, patches)
-		return newSingleByte(name, &runes)
-	})
-}
 
 // key folds the name of a character set for lookup: lower case, and without
 // the separators that spellings differ in. Java wants its separators exactly,

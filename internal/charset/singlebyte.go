@@ -1,6 +1,8 @@
 package charset
 
 import (
+	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
@@ -19,34 +21,60 @@ type encoded struct {
 	n uint8
 }
 
-// A patch says what a byte stands for, where the base table is silent or differs.
+// A patch says what the bytes from first on stand for, one after the other, where
+// the base table is silent or differs.
 type patch struct {
-	b byte
-	r rune
+	first byte
+	runes string
 }
 
-// charmapRunes returns what the 256 bytes stand for.
-func charmapRunes(m *charmap.Charmap) (runes [256]rune) {
-	for i := range runes {
-		runes[i] = m.DecodeByte(byte(i))
+// c1 lets 0x80 to 0x9F stand for the control characters of the same numbers, as
+// Java has it in all ISO-8859 sets and x/text does not.
+var c1 = func() patch {
+	var b []byte
+	for r := rune(0x80); r < 0xA0; r++ {
+		b = utf8.AppendRune(b, r)
 	}
-	return runes
+	return patch{0x80, string(b)}
+}()
+
+// single is the loader of a single-byte set that x/text knows, but for patches.
+func single(name string, m *charmap.Charmap, patches ...patch) func() Decoder {
+	return sync.OnceValue(func() Decoder {
+		var runes [256]rune
+		for i := range runes {
+			runes[i] = m.DecodeByte(byte(i))
+		}
+		return newSingleByte(name, &runes, patches)
+	})
 }
 
-func applyPatches(runes *[256]rune, patches []patch) {
-	for _, p := range patches {
-		runes[p.b] = p.r
-	}
+// asciiAnd is the loader of a single-byte set that is ASCII and an upper half,
+// but for patches.
+func asciiAnd(name, upper string, patches ...patch) func() Decoder {
+	return sync.OnceValue(func() Decoder {
+		var runes [256]rune
+		for i := range runes {
+			runes[i] = rune(i)
+		}
+		return newSingleByte(name, &runes, append([]patch{{0x80, upper}}, patches...))
+	})
 }
 
 // newSingleByte makes a decoder from a table of code points, which must lie in
 // the basic plane.
-func newSingleByte(name string, runes *[256]rune) *singleByte {
+func newSingleByte(name string, runes *[256]rune, patches []patch) *singleByte {
+	for _, p := range patches {
+		i := int(p.first)
+		for _, r := range p.runes {
+			runes[i] = r
+			i++
+		}
+	}
 	d := &singleByte{name: name, ascii: true}
 	for i, r := range runes {
-		var e encoded
+		e := &d.table[i]
 		e.n = uint8(copy(e.b[:], utf8.AppendRune(nil, r)))
-		d.table[i] = e
 		if i < utf8.RuneSelf && r != rune(i) {
 			d.ascii = false
 		}
@@ -57,16 +85,25 @@ func newSingleByte(name string, runes *[256]rune) *singleByte {
 func (d *singleByte) Name() string { return d.name }
 
 func (d *singleByte) Append(dst, src []byte) []byte {
-	for len(src) > 0 {
-		if d.ascii {
-			n := asciiPrefix(src)
-			dst = append(dst, src[:n]...)
-			src = src[n:]
+	if d.ascii {
+		n := asciiPrefix(src)
+		dst = append(dst, src[:n]...)
+		src = src[n:]
+	}
+	dst = slices.Grow(dst, 2*len(src))
+	for _, c := range src {
+		if d.ascii && c < utf8.RuneSelf {
+			dst = append(dst, c)
+			continue
 		}
-		for len(src) > 0 && (!d.ascii || src[0] >= utf8.RuneSelf) {
-			e := &d.table[src[0]]
-			dst = append(dst, e.b[:e.n]...)
-			src = src[1:]
+		e := &d.table[c]
+		switch e.n {
+		case 1:
+			dst = append(dst, e.b[0])
+		case 2:
+			dst = append(dst, e.b[0], e.b[1])
+		default:
+			dst = append(dst, e.b[0], e.b[1], e.b[2])
 		}
 	}
 	return dst
