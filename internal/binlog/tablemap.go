@@ -5,6 +5,10 @@ import (
 	"fmt"
 )
 
+// MaxColumns is the greatest number of columns that MySQL and MariaDB allow in
+// a table (MAX_FIELDS). A table map that claims more is refused.
+const MaxColumns = 4096
+
 // TableMap is a TABLE_MAP_EVENT: it gives a table a number that the rows events
 // after it use, and the types of its columns.
 type TableMap struct {
@@ -16,6 +20,10 @@ type TableMap struct {
 	Meta       []uint16 // one per column: see ParseTableMap
 	NullBitmap []byte   // bit i is set when column i may be NULL
 	Optional   OptionalMetadata
+
+	// Servers differ in which columns Optional counts.
+	mariaDB  bool
+	yearSign yearSign
 }
 
 // OptionalMetadata is what MySQL 8.0 and MariaDB 10.5 add to a table map
@@ -38,7 +46,7 @@ func (e *ColumnTypeError) Error() string {
 }
 
 // ParseTableMap reads a TABLE_MAP_EVENT. The result does not alias body.
-// fd may be nil for the layout of MySQL 5.1.4 and later.
+// fd may be nil for MySQL 5.1.4 and later.
 //
 // Meta of a column, by its type: NEWDECIMAL precision<<8 | scale; STRING, ENUM
 // and SET as RealType takes it; VARCHAR the greatest length in bytes; BIT
@@ -48,11 +56,16 @@ func (e *ColumnTypeError) Error() string {
 func ParseTableMap(body []byte, fd *FormatDescription) (*TableMap, error) {
 	c := newCursor(bytes.Clone(body))
 	m := &TableMap{ID: c.uint(fd.tableIDWidth(EventTableMap)), Flags: c.u16()}
+	m.mariaDB = fd != nil && fd.Flavor() == FlavorMariaDB
+	m.yearSign = yearSignOf(fd)
 	m.Schema = c.packedBytes()
 	c.skip(1) // NUL
 	m.Name = c.packedBytes()
 	c.skip(1) // NUL
 	count := c.packed()
+	if count > MaxColumns {
+		c.fail()
+	}
 	m.Types = c.bytes(count)
 	meta := c.packedBytes()
 	m.NullBitmap = c.bitmap(count)
