@@ -1,0 +1,413 @@
+package entry
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/towpath-cdc/towpath/internal/binlog"
+	"github.com/towpath-cdc/towpath/internal/charset"
+	"github.com/towpath-cdc/towpath/internal/schema"
+	"github.com/towpath-cdc/towpath/internal/value"
+)
+
+// Numbers of java.sql.Types that Canal reports as sqlType.
+const (
+	sqlBit       = -7
+	sqlTinyint   = -6
+	sqlBigint    = -5
+	sqlChar      = 1
+	sqlDecimal   = 3
+	sqlInteger   = 4
+	sqlSmallint  = 5
+	sqlReal      = 7
+	sqlDouble    = 8
+	sqlVarchar   = 12
+	sqlDate      = 91
+	sqlTime      = 92
+	sqlTimestamp = 93
+	sqlOther     = 1111
+	sqlBlob      = 2004
+	sqlClob      = 2005
+)
+
+// Options are the settings of an instance that shape its row entries.
+type Options struct {
+	Charset charset.Decoder // of text whose column charset is not known
+	Zone    *value.Zone     // zone in which TIMESTAMP values are printed
+	// Keep says whether a column is wanted (Canal's field filters); nil wants all.
+	Keep func(schema, table, column string) bool
+	// HiddenKey is the name of the key column that some hosted servers add to
+	// tables without one and show only in the binlog; "" when there is none.
+	HiddenKey string
+}
+
+// Plan is everything about the rows of one table version that does not change
+// from row to row. It is immutable and may be shared by encoders.
+type Plan struct {
+	Schema, Table string
+	columns       []column
+	jsonColumns   int
+	zone          *value.Zone
+}
+
+// column is what is constant about one column of a plan.
+type column struct {
+	cell     cellKind
+	meta     uint16
+	unsigned bool
+	keep     bool
+	utf8     bool // text in valid UTF-8 needs no conversion
+	width    int  // bytes of a fixed-size cell, or of a length prefix
+	guess    int  // width of the length of a Column message with a short value
+
+	// The Column message up to the tag of updated, for an ordinary value, for an
+	// unsigned one whose top bit is set, and for NULL; they differ in sqlType.
+	head, headHigh, headNull []byte
+	tail                     []byte // mysqlType
+
+	name    string
+	charset charset.Decoder
+}
+
+// cellKind says how the bytes of a cell become text.
+type cellKind uint8
+
+const (
+	cellTiny cellKind = iota
+	cellShort
+	cellMedium
+	cellLong
+	cellLongLong
+	cellFloat
+	cellDouble
+	cellDecimal
+	cellBit
+	cellYear
+	cellDate
+	cellTimeOld
+	cellTime
+	cellDatetimeOld
+	cellDatetime
+	cellTimestampOld
+	cellTimestamp
+	cellEnum
+	cellSet
+	cellText   // width bytes of length, then text in charset
+	cellBinary // width bytes of length, then bytes
+	cellJSON
+	cellUUID
+	cellInet4
+	cellInet6
+	cellCompressedText // MariaDB's compressed columns
+	cellCompressedBinary
+	cellNull // a type that only has NULLs
+)
+
+// UnsupportedTypeError is returned for a column whose binlog type is unknown,
+// so that its cells cannot even be skipped.
+type UnsupportedTypeError struct {
+	Schema, Table, Column string
+	Type                  byte
+}
+
+func (e *UnsupportedTypeError) Error() string {
+	return fmt.Sprintf("column %s of table %s.%s has binlog type %d, which this version does not know", e.Column, e.Schema, e.Table, e.Type)
+}
+
+// ColumnCountError is returned when rows have more columns than the table is
+// known to have, so that no name can be given to the others.
+type ColumnCountError struct {
+	Schema, Table string
+	Rows, Known   int
+}
+
+func (e *ColumnCountError) Error() string {
+	return fmt.Sprintf("column size is not match for table:%s.%s,%d vs %d", e.Schema, e.Table, e.Rows, e.Known)
+}
+
+// NewPlan prepares for rows that the binlog describes with m and whose table is
+// t. As in Canal, rows with fewer columns than the table are paired with it
+// from the left.
+func NewPlan(t *schema.Table, m *binlog.TableMap, o Options) (*Plan, error) {
+	p := &Plan{Schema: string(m.Schema), Table: string(m.Name), zone: o.Zone, columns: make([]column, len(m.Types))}
+	p.Schema, p.Table = decoded(o.Charset, m.Schema), decoded(o.Charset, m.Name)
+	for i, typ := range m.Types {
+		def, hidden, err := definition(t, m, i, o)
+		if err != nil {
+			return nil, err
+		}
+		c, err := newColumn(i, typ, m.Meta[i], def, o)
+		if err != nil {
+			return nil, &UnsupportedTypeError{p.Schema, p.Table, def.Name, typ}
+		}
+		if hidden {
+			c.unsigned = false
+		}
+		if c.cell == cellJSON {
+			p.jsonColumns++
+		}
+		c.keep = o.Keep == nil || o.Keep(p.Schema, p.Table, def.Name)
+		p.columns[i] = c
+	}
+	return p, nil
+}
+
+func decoded(d charset.Decoder, b []byte) string { return string(d.Append(nil, b)) }
+
+// definition is the table's column for the i-th column of the rows.
+func definition(t *schema.Table, m *binlog.TableMap, i int, o Options) (def *schema.Column, hidden bool, err error) {
+	if i < len(t.Columns) {
+		return &t.Columns[i], false, nil
+	}
+	n := len(m.Types)
+	if o.HiddenKey != "" && !t.HasKey() && n == len(t.Columns)+1 && m.Types[n-1] == typeLongLong {
+		return &schema.Column{Name: o.HiddenKey, Type: "bigint", Key: true}, true, nil
+	}
+	return nil, false, &ColumnCountError{t.Schema, t.Name, n, len(t.Columns)}
+}
+
+// Column type codes of MySQL's field_types.h and MariaDB's additions.
+const (
+	typeTiny              = 1
+	typeShort             = 2
+	typeLong              = 3
+	typeFloat             = 4
+	typeDouble            = 5
+	typeNull              = 6
+	typeTimestamp         = 7
+	typeLongLong          = 8
+	typeInt24             = 9
+	typeDate              = 10
+	typeTime              = 11
+	typeDatetime          = 12
+	typeYear              = 13
+	typeNewDate           = 14
+	typeVarchar           = 15
+	typeBit               = 16
+	typeTimestamp2        = 17
+	typeDatetime2         = 18
+	typeTime2             = 19
+	typeBlobCompressed    = 140
+	typeVarcharCompressed = 141
+	typeVector            = 242
+	typeJSON              = 245
+	typeNewDecimal        = 246
+	typeEnum              = 247
+	typeSet               = 248
+	typeTinyBlob          = 249
+	typeMediumBlob        = 250
+	typeLongBlob          = 251
+	typeBlob              = 252
+	typeVarString         = 253
+	typeString            = 254
+	typeGeometry          = 255
+)
+
+// newColumn prepares one column.
+func newColumn(index int, typ byte, meta uint16, def *schema.Column, o Options) (column, error) {
+	c := column{meta: meta, unsigned: def.Unsigned, name: def.Name, charset: o.Charset}
+	if def.Charset != "" {
+		if d, ok := charset.ByMySQLName(def.Charset); ok {
+			c.charset = d
+		}
+	}
+	c.utf8 = c.charset.Name() == "UTF-8"
+	sqlType, sqlHigh, sqlNull, ok := c.resolve(typ, def)
+	if !ok {
+		return c, fmt.Errorf("binlog type %d", typ)
+	}
+	c.head = columnHead(index, sqlType, def)
+	c.headHigh, c.headNull = c.head, c.head
+	if sqlHigh != sqlType {
+		c.headHigh = columnHead(index, sqlHigh, def)
+	}
+	if sqlNull != sqlType {
+		c.headNull = columnHead(index, sqlNull, def)
+	}
+	c.tail = appendString(nil, 0x52, def.Type)
+	c.guess = sizeVarint(uint64(len(c.head) + 5 + typicalText + len(c.tail)))
+	return c, nil
+}
+
+// typicalText is a guess at the length of a number or a date in text.
+const typicalText = 8
+
+// columnHead is a Column message from its first field to the tag of updated.
+func columnHead(index, sqlType int, def *schema.Column) []byte {
+	b := appendInt(nil, 0x08, int64(index))
+	b = appendInt(b, 0x10, int64(sqlType))
+	b = appendString(b, 0x1a, def.Name)
+	key := byte(0)
+	if def.Key {
+		key = 1
+	}
+	return append(b, 0x20, key, 0x28)
+}
+
+// resolve sets how cells are read and returns the sqlType of ordinary values,
+// of unsigned values with the top bit set, and of NULL (RowsLogBuffer and
+// LogEventConvert in Canal).
+func (c *column) resolve(typ byte, def *schema.Column) (sqlType, high, null int, ok bool) {
+	same := func(k cellKind, width, t int) (int, int, int, bool) {
+		c.cell, c.width = k, width
+		return t, t, t, true
+	}
+	switch typ {
+	case typeTiny:
+		c.cell, c.width = cellTiny, 1
+		return sqlTinyint, sqlSmallint, sqlTinyint, true
+	case typeShort:
+		c.cell, c.width = cellShort, 2
+		return sqlSmallint, sqlInteger, sqlSmallint, true
+	case typeInt24:
+		return same(cellMedium, 3, sqlInteger)
+	case typeLong:
+		c.cell, c.width = cellLong, 4
+		return sqlInteger, sqlBigint, sqlInteger, true
+	case typeLongLong:
+		c.cell, c.width = cellLongLong, 8
+		return sqlBigint, sqlDecimal, sqlBigint, true
+	case typeFloat:
+		return same(cellFloat, 4, sqlReal)
+	case typeDouble:
+		return same(cellDouble, 8, sqlDouble)
+	case typeNewDecimal:
+		return same(cellDecimal, value.DecimalSize(int(c.meta>>8), int(c.meta&0xff)), sqlDecimal)
+	case typeBit:
+		bits := int(c.meta>>8)*8 + int(c.meta&0xff)
+		return same(cellBit, (bits+7)/8, sqlBit)
+	case typeYear:
+		return same(cellYear, 1, sqlVarchar)
+	case typeDate, typeNewDate:
+		return same(cellDate, 3, sqlDate)
+	case typeTime:
+		return same(cellTimeOld, 3, sqlTime)
+	case typeTime2:
+		return same(cellTime, 3+fractionBytes(c.meta), sqlTime)
+	case typeDatetime:
+		return same(cellDatetimeOld, 8, sqlTimestamp)
+	case typeDatetime2:
+		return same(cellDatetime, 5+fractionBytes(c.meta), sqlTimestamp)
+	case typeTimestamp:
+		return same(cellTimestampOld, 4, sqlTimestamp)
+	case typeTimestamp2:
+		return same(cellTimestamp, 4+fractionBytes(c.meta), sqlTimestamp)
+	case typeJSON:
+		c.cell, c.width = cellJSON, int(c.meta)
+		return sqlVarchar, sqlVarchar, sqlOther, c.width >= 1 && c.width <= 4
+	case typeGeometry:
+		c.cell, c.width = cellBinary, int(c.meta)
+		return sqlBlob, sqlBlob, sqlBlob, c.width >= 1 && c.width <= 4
+	case typeVector:
+		return same(cellBinary, 4, sqlBlob)
+	case typeTinyBlob, typeMediumBlob, typeLongBlob, typeBlob, typeBlobCompressed:
+		return c.blob(typ, def)
+	case typeVarchar, typeVarString, typeVarcharCompressed:
+		return c.characters(int(c.meta), sqlVarchar, typ == typeVarcharCompressed, def)
+	case typeString, typeEnum, typeSet:
+		return c.fixedString(typ, def)
+	case typeNull:
+		return same(cellNull, 0, sqlOther)
+	}
+	return 0, 0, 0, false
+}
+
+// blob resolves the BLOB and TEXT family, which the binlog does not tell apart.
+func (c *column) blob(typ byte, def *schema.Column) (sqlType, high, null int, ok bool) {
+	c.width = int(c.meta)
+	if c.width < 1 || c.width > 4 {
+		return 0, 0, 0, false
+	}
+	text := isText(def.Type)
+	switch compressed := typ == typeBlobCompressed; {
+	case compressed && text:
+		c.cell = cellCompressedText
+	case compressed:
+		c.cell = cellCompressedBinary
+	case text:
+		c.cell = cellText
+	default:
+		c.cell = cellBinary
+	}
+	if text {
+		return sqlClob, sqlClob, sqlClob, true
+	}
+	return sqlBlob, sqlBlob, sqlBlob, true
+}
+
+// isText is Canal's test for the TEXT family: the whole type text, any case.
+func isText(typ string) bool {
+	switch {
+	case strings.EqualFold(typ, "text"), strings.EqualFold(typ, "tinytext"), strings.EqualFold(typ, "mediumtext"), strings.EqualFold(typ, "longtext"):
+		return true
+	}
+	// MariaDB prints the attribute as part of the type.
+	base, _, found := strings.Cut(typ, " ")
+	return found && isText(base)
+}
+
+// characters resolves CHAR, VARCHAR, BINARY and VARBINARY with room for max bytes.
+func (c *column) characters(max, text int, compressed bool, def *schema.Column) (sqlType, high, null int, ok bool) {
+	c.width = 1
+	if max > 255 {
+		c.width = 2
+	}
+	binary := containsFold(def.Type, "BINARY")
+	switch {
+	case compressed && binary:
+		c.cell = cellCompressedBinary
+	case compressed:
+		c.cell = cellCompressedText
+	case binary:
+		c.cell = cellBinary
+	default:
+		c.cell = cellText
+	}
+	if binary {
+		return sqlBlob, sqlBlob, sqlBlob, true
+	}
+	return text, text, text, true
+}
+
+func containsFold(s, sub string) bool { return strings.Contains(strings.ToUpper(s), sub) }
+
+// fixedString resolves MYSQL_TYPE_STRING, whose metadata hides ENUM, SET and
+// the high bits of long CHAR columns (MySQL bug 37426).
+func (c *column) fixedString(typ byte, def *schema.Column) (sqlType, high, null int, ok bool) {
+	max := int(c.meta)
+	if c.meta >= 256 {
+		b0, b1 := byte(c.meta>>8), int(c.meta&0xff)
+		if b0&0x30 != 0x30 {
+			max = b1 | int((b0&0x30)^0x30)<<4
+			typ = b0 | 0x30
+		} else {
+			max, typ = b1, b0
+		}
+	}
+	switch typ {
+	case typeEnum:
+		c.cell, c.width = cellEnum, max
+		return sqlInteger, sqlInteger, sqlInteger, max == 1 || max == 2
+	case typeSet:
+		c.cell, c.width = cellSet, max
+		return sqlBit, sqlBit, sqlBlob, max >= 1 && max <= 8
+	case typeString, typeVarString:
+		switch strings.ToLower(def.Type) {
+		case "uuid":
+			c.cell, c.width = cellUUID, 1
+			return sqlChar, sqlChar, sqlChar, true
+		case "inet6":
+			c.cell, c.width = cellInet6, 1
+			return sqlChar, sqlChar, sqlChar, true
+		case "inet4":
+			c.cell, c.width = cellInet4, 1
+			return sqlChar, sqlChar, sqlChar, true
+		}
+		return c.characters(max, sqlChar, false, def)
+	}
+	return 0, 0, 0, false
+}
+
+// fractionBytes is the size of the fraction of a temporal value with the given
+// number of digits.
+func fractionBytes(digits uint16) int { return (int(digits) + 1) / 2 }
