@@ -1,0 +1,537 @@
+package ddl
+
+import "strings"
+
+// ParseCreateTable reads a CREATE TABLE or CREATE SEQUENCE statement, as a user
+// writes it or as SHOW CREATE TABLE prints it. A name without schema keeps an
+// empty one.
+func ParseCreateTable(sql string, o Options) (*CreateTable, error) {
+	p := newParser(sql, o)
+	t, _, err := p.create("")
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// atCreateTable reports whether a CREATE TABLE comes next.
+func (p *parser) atCreateTable() bool {
+	q := *p
+	q.accept("CREATE")
+	q.accept("OR", "REPLACE")
+	q.accept("TEMPORARY")
+	return q.at("TABLE") || q.at("SEQUENCE")
+}
+
+// create reads CREATE TABLE and CREATE SEQUENCE to the end of the statement.
+func (p *parser) create(currentSchema string) (*CreateTable, path, error) {
+	t := &CreateTable{}
+	if err := p.expect("CREATE"); err != nil {
+		return nil, path{}, err
+	}
+	if t.OrReplace = p.accept("OR", "REPLACE"); t.OrReplace {
+		p.foreign = true
+	}
+	t.Temporary = p.accept("TEMPORARY")
+	t.Sequence = p.accept("SEQUENCE")
+	if !t.Sequence {
+		if err := p.expect("TABLE"); err != nil {
+			return nil, path{}, err
+		}
+	}
+	if p.at("IF") && p.tok.hint {
+		p.foreign = true
+	}
+	t.IfNotExists = p.ifNotExists()
+	name, err := p.path()
+	if err != nil {
+		return nil, path{}, err
+	}
+	t.Name = name.name(currentSchema)
+	if t.Sequence {
+		t.Columns = sequenceColumns()
+		return t, name, p.skipStatement()
+	}
+	return t, name, p.createBody(t, currentSchema)
+}
+
+// sequenceColumns is the table behind a sequence of MariaDB (sql_sequence.cc).
+func sequenceColumns() []Column {
+	signed, unsigned := DataType{Name: "bigint", Args: []string{"21"}}, DataType{Name: "bigint", Args: []string{"21"}, Unsigned: true}
+	return []Column{
+		{Name: "next_not_cached_value", Type: signed, NotNull: true},
+		{Name: "minimum_value", Type: signed, NotNull: true},
+		{Name: "maximum_value", Type: signed, NotNull: true},
+		{Name: "start_value", Type: signed, NotNull: true},
+		{Name: "increment", Type: signed, NotNull: true},
+		{Name: "cache_size", Type: unsigned, NotNull: true},
+		{Name: "cycle_option", Type: DataType{Name: "tinyint", Args: []string{"1"}, Unsigned: true}, NotNull: true},
+		{Name: "cycle_count", Type: signed, NotNull: true},
+	}
+}
+
+// createBody reads what follows the name of a new table.
+func (p *parser) createBody(t *CreateTable, currentSchema string) error {
+	if p.acceptLike(t, currentSchema) {
+		return p.like(t, currentSchema)
+	}
+	if p.atSymbol('(') && !p.beforeQuery() {
+		if err := p.elements(t); err != nil {
+			return err
+		}
+	} else if p.atEnd() {
+		return p.errorf("columns")
+	}
+	return p.tableOptions(t)
+}
+
+// acceptLike reads LIKE, with an opening parenthesis before it or not.
+func (p *parser) acceptLike(t *CreateTable, currentSchema string) bool {
+	if p.atSymbol('(') && p.before("LIKE") {
+		p.advance()
+	}
+	return p.accept("LIKE")
+}
+
+// like reads the name of the table whose definition is copied.
+func (p *parser) like(t *CreateTable, currentSchema string) error {
+	source, err := p.path()
+	if err != nil {
+		return err
+	}
+	name := source.name(currentSchema)
+	t.Like = &name
+	p.acceptSymbol(')')
+	if !p.atEnd() {
+		return p.errorf("the end of the statement")
+	}
+	return nil
+}
+
+// beforeQuery reports whether a parenthesis is followed by a query.
+func (p *parser) beforeQuery() bool {
+	q := *p
+	for q.acceptSymbol('(') {
+	}
+	return q.atAny("SELECT", "WITH", "VALUES") && !q.before("(")
+}
+
+// elements reads the list of columns, keys and constraints.
+func (p *parser) elements(t *CreateTable) error {
+	for first := true; first || p.acceptSymbol(','); first = false {
+		if first {
+			p.advance()
+		}
+		if err := p.element(t); err != nil {
+			return err
+		}
+	}
+	if !p.acceptSymbol(')') {
+		return p.errorf(", or )")
+	}
+	return nil
+}
+
+// element reads one column, key or constraint of a CREATE TABLE.
+func (p *parser) element(t *CreateTable) error {
+	if p.atKey() {
+		key, ok, err := p.key()
+		if ok {
+			t.Keys = append(t.Keys, key)
+		}
+		return err
+	}
+	if p.at("PERIOD") && p.before("FOR") {
+		p.foreign = true
+		return p.skipElement()
+	}
+	c, err := p.column()
+	if err != nil {
+		return err
+	}
+	if p.atAny("FIRST", "AFTER") {
+		return p.errorf(", or )")
+	}
+	t.Columns = append(t.Columns, c)
+	return nil
+}
+
+// atKey reports whether a key or constraint comes next, not a column.
+func (p *parser) atKey() bool {
+	if p.at("VECTOR") {
+		return p.before("INDEX") || p.before("KEY")
+	}
+	return p.atAny("CONSTRAINT", "PRIMARY", "UNIQUE", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK")
+}
+
+// skipElement reads to the comma or parenthesis that ends a list item.
+func (p *parser) skipElement() error {
+	for !p.atElementEnd() {
+		if err := p.skipOne(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *parser) atElementEnd() bool {
+	return p.atEnd() || p.atSymbol(',') || p.atSymbol(')')
+}
+
+// key reads a key or constraint. It is false for what is not a key of the
+// table's own: foreign keys and checks.
+func (p *parser) key() (Key, bool, error) {
+	var k Key
+	if p.accept("CONSTRAINT") && !p.atAny("PRIMARY", "UNIQUE", "FOREIGN", "CHECK") {
+		p.ifNotExistsForeign()
+		name, err := p.ident()
+		if err != nil {
+			return k, false, err
+		}
+		k.Name = name.real()
+	}
+	switch {
+	case p.acceptAny("FOREIGN", "CHECK"):
+		return k, false, p.skipElement()
+	case p.accept("PRIMARY"):
+		k.Kind, k.Name = PrimaryKey, "PRIMARY"
+		if err := p.expect("KEY"); err != nil {
+			return k, false, err
+		}
+	case p.accept("UNIQUE"):
+		k.Kind = UniqueKey
+		p.acceptAny("KEY", "INDEX")
+	case p.acceptAny("FULLTEXT", "SPATIAL", "VECTOR"):
+		p.acceptAny("KEY", "INDEX")
+	case p.acceptAny("KEY", "INDEX"):
+	default:
+		return k, false, p.errorf("a key")
+	}
+	return k, true, p.keyBody(&k)
+}
+
+// keyBody reads name, columns and options of a key.
+func (p *parser) keyBody(k *Key) error {
+	p.ifNotExistsForeign()
+	if p.atIdent() && !p.at("USING") {
+		name, err := p.ident()
+		if err != nil {
+			return err
+		}
+		if k.Kind != PrimaryKey {
+			k.Name = name.real()
+		}
+	}
+	if p.accept("USING") || p.accept("TYPE") {
+		p.advance()
+	}
+	if err := p.keyParts(k); err != nil {
+		return err
+	}
+	return p.keyOptions()
+}
+
+// ifNotExistsForeign reads IF NOT EXISTS, which Canal does not know for parts of tables.
+func (p *parser) ifNotExistsForeign() bool {
+	ok := p.ifNotExists()
+	p.foreign = p.foreign || ok
+	return ok
+}
+
+// keyOptions reads the options of a key up to the end of the list item.
+func (p *parser) keyOptions() error {
+	for !p.atElementEnd() {
+		if p.tok.hint && p.atAny("INVISIBLE", "VISIBLE") {
+			p.foreign = true
+		}
+		if err := p.skipOne(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keyParts reads the columns of a key, in parentheses.
+func (p *parser) keyParts(k *Key) error {
+	if !p.acceptSymbol('(') {
+		return p.errorf("the columns of a key")
+	}
+	for {
+		if p.atSymbol('(') {
+			if err := p.functionalPart(k); err != nil {
+				return err
+			}
+		} else {
+			name, err := p.ident()
+			if err != nil {
+				return err
+			}
+			k.Columns = append(k.Columns, name.real())
+			if p.atSymbol('(') {
+				if err := p.skipParens(); err != nil {
+					return err
+				}
+			}
+		}
+		p.acceptAny("ASC", "DESC")
+		p.accept("WITHOUT", "OVERLAPS")
+		if p.acceptSymbol(')') {
+			return nil
+		}
+		if !p.acceptSymbol(',') {
+			return p.errorf(", or )")
+		}
+	}
+}
+
+// functionalPart reads an expression and notes the names in it.
+func (p *parser) functionalPart(k *Key) error {
+	k.Functional = true
+	q := *p
+	if err := p.skipParens(); err != nil {
+		return err
+	}
+	for q.tok.start < p.tok.start {
+		if q.atIdent() && !q.before("(") {
+			k.Columns = append(k.Columns, ident(q.text()).real())
+		}
+		q.advance()
+	}
+	return nil
+}
+
+// column reads a column definition, up to what ends a list item or to FIRST or AFTER.
+func (p *parser) column() (Column, error) {
+	var c Column
+	if p.atAny("KEY", "INDEX") {
+		return c, p.errorf("a column")
+	}
+	name, err := p.ident()
+	if err != nil {
+		return c, err
+	}
+	c.Name = name.real()
+	if c.Type, err = p.dataType(); err != nil {
+		return c, err
+	}
+	if strings.EqualFold(c.Type.Name, "serial") {
+		c.NotNull, c.Unique = true, true
+	}
+	for !p.atElementEnd() && !p.atAny("FIRST", "AFTER") {
+		if err := p.columnAttribute(&c); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// columnAttribute reads one attribute of a column.
+func (p *parser) columnAttribute(c *Column) error {
+	switch {
+	case p.accept("NOT", "NULL"):
+		c.NotNull, c.Null = true, false
+	case p.accept("NULL"):
+		c.Null, c.NotNull = true, false
+	case p.accept("PRIMARY"):
+		p.accept("KEY")
+		c.Primary, c.NotNull = true, true
+	case p.accept("UNIQUE"):
+		p.acceptAny("KEY", "INDEX")
+		c.Unique = true
+	case p.accept("KEY"):
+		c.Primary, c.NotNull = true, true
+	case p.accept("DEFAULT"):
+		return p.defaultValue()
+	case p.accept("COMMENT"):
+		_, err := p.value()
+		return err
+	case p.accept("ON", "UPDATE"):
+		return p.defaultValue()
+	case p.accept("GENERATED", "ALWAYS", "AS"), p.accept("AS"):
+		return p.generated(c)
+	case p.accept("INVISIBLE"):
+		c.Invisible, p.foreign = true, true
+	case p.accept("COLLATE"):
+		return p.charset(&c.Type.Charset, true)
+	case p.accept("CHARACTER", "SET"), p.accept("CHARSET"):
+		return p.charset(&c.Type.Charset, false)
+	case p.acceptAny("CHECK"):
+		return p.skipParens()
+	case p.accept("SERIAL", "DEFAULT", "VALUE"):
+		c.NotNull, c.Unique = true, true
+	default:
+		return p.rareAttribute(c)
+	}
+	return nil
+}
+
+// rareAttribute reads the attributes that leave the column's form as it is.
+func (p *parser) rareAttribute(c *Column) error {
+	switch {
+	case p.accept("COMPRESSED"):
+		c.Compressed = true
+		p.foreign = p.foreign || !p.maria && !p.tok.maria
+		if p.acceptSymbol('=') {
+			p.advance()
+		}
+		return nil
+	case p.acceptAny("AUTO_INCREMENT", "VIRTUAL", "STORED"):
+		return nil
+	case p.acceptAny("COLUMN_FORMAT", "STORAGE"):
+		p.advance()
+		return nil
+	case p.accept("REFERENCES"):
+		return p.references()
+	case p.accept("CONSTRAINT"):
+		if !p.at("CHECK") {
+			p.advance()
+		}
+		return nil
+	case p.accept("SRID"):
+		p.foreign = true
+		p.advance()
+		return nil
+	}
+	p.foreign = true // VISIBLE, PERSISTENT, ENGINE_ATTRIBUTE, SYSTEM VERSIONING, NOT ENFORCED, what is yet to come
+	return p.skipOne()
+}
+
+// references reads the table and columns that a column refers to.
+func (p *parser) references() error {
+	if _, err := p.path(); err != nil {
+		return err
+	}
+	if p.atSymbol('(') {
+		if err := p.skipParens(); err != nil {
+			return err
+		}
+	}
+	for p.acceptAny("MATCH", "ON") {
+		p.acceptAny("DELETE", "UPDATE")
+		p.accept("SET")
+		p.accept("NO")
+		p.advance()
+	}
+	return nil
+}
+
+// generated reads the expression of a computed column, or a row start or end
+// of a system-versioned table, which is an ordinary column to the log.
+func (p *parser) generated(c *Column) error {
+	if p.accept("ROW") {
+		p.foreign = true
+		p.advance()
+		return nil
+	}
+	c.Generated = true
+	return p.skipParens()
+}
+
+// defaultValue reads the value after DEFAULT or ON UPDATE.
+func (p *parser) defaultValue() error {
+	for p.acceptSymbol('-') || p.acceptSymbol('+') {
+	}
+	if p.atSymbol('(') {
+		return p.skipParens()
+	}
+	if p.tok.kind == symbol && !p.atSymbol('.') || p.atStop() {
+		return p.errorf("a value")
+	}
+	p.advance()
+	for p.tok.kind == text || p.acceptSymbol('.') { // introducer and text, fractions
+		p.advance()
+	}
+	if p.atSymbol('(') {
+		return p.skipParens()
+	}
+	return nil
+}
+
+// plainOptions are the table options that Canal's grammar knows besides those
+// that tableOption reads itself.
+var plainOptions = []string{
+	"ENGINE", "AUTO_INCREMENT", "COMMENT", "ROW_FORMAT", "KEY_BLOCK_SIZE", "UNION", "INSERT_METHOD", "DATA", "INDEX",
+	"TABLESPACE", "STORAGE", "COMPRESSION", "ENCRYPTION", "STATS_PERSISTENT", "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES",
+	"PACK_KEYS", "CHECKSUM", "DELAY_KEY_WRITE", "AVG_ROW_LENGTH", "MAX_ROWS", "MIN_ROWS", "CONNECTION", "PASSWORD",
+	"BROADCAST", "TYPE",
+}
+
+// tableOptions reads what follows the columns: options, partitions, a query.
+func (p *parser) tableOptions(t *CreateTable) error {
+	for !p.atEnd() {
+		switch {
+		case p.acceptSymbol(','), p.accept("DEFAULT"):
+		case p.accept("START", "TRANSACTION"):
+		case p.accept("PARTITION"):
+			return p.skipStatement()
+		case p.atSymbol('('), p.atAny("IGNORE", "REPLACE", "AS", "SELECT", "WITH", "VALUES", "TABLE"):
+			if p.at("WITH") && p.before("SYSTEM") {
+				p.foreign = true
+				return p.skipStatement()
+			}
+			return p.query(t)
+		default:
+			if err := p.tableOption(&t.Charset); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// query reads the query of CREATE TABLE … SELECT.
+func (p *parser) query(t *CreateTable) error {
+	t.Select = true
+	p.acceptAny("IGNORE", "REPLACE")
+	p.accept("AS")
+	p.foreign = p.foreign || p.at("TABLE")
+	if !p.atSymbol('(') && !p.atAny("SELECT", "WITH", "VALUES", "TABLE") {
+		return p.errorf("a query")
+	}
+	p.advance()
+	if p.atEnd() {
+		return p.errorf("a query")
+	}
+	return p.skipQuery()
+}
+
+// skipQuery reads a query to the end of the statement. Parentheses that were
+// opened before do no harm.
+func (p *parser) skipQuery() error {
+	for !p.atEnd() {
+		if p.tok.kind == broken {
+			return p.errorf("the end of a quotation or comment")
+		}
+		p.advance()
+	}
+	return nil
+}
+
+// tableOption reads one option of a table; charset takes the default character
+// set when it is that.
+func (p *parser) tableOption(charset *string) error {
+	switch {
+	case p.accept("CHARACTER", "SET"), p.accept("CHARSET"), p.accept("CHAR", "SET"):
+		return p.charset(charset, false)
+	case p.accept("COLLATE"):
+		return p.charset(charset, true)
+	case p.at("UNION"):
+		p.advance()
+		p.acceptSymbol('=')
+		return p.skipParens()
+	case !p.atIdent():
+		return p.errorf("a table option")
+	}
+	p.foreign = p.foreign || !p.atAny(plainOptions...)
+	tablespace, directory := p.at("TABLESPACE"), p.atAny("DATA", "INDEX")
+	p.advance()
+	if directory {
+		p.accept("DIRECTORY")
+	}
+	equals := p.acceptSymbol('=')
+	p.foreign = p.foreign || tablespace && equals
+	if !equals && p.atElementEnd() || p.at("START") {
+		return nil
+	}
+	return p.skipOne()
+}
