@@ -72,11 +72,11 @@ var javaSets = []set{
 	{"x-MacCentralEurope", "MacCentralEurope", asciiAnd("x-MacCentralEurope", macCentralEuropeUpper)},
 
 	{"Big5", "csBig5", double("Big5", traditionalchinese.Big5, nil, big5JavaRuns)},
-	{"GB2312", "gb2312-80 gb2312-1980 euc-cn euccn x-EUC-CN", double("GB2312", simplifiedchinese.GBK, nil, gb2312Runs)},
+	{"GB2312", "gb2312-80 gb2312-1980 euc-cn x-EUC-CN", double("GB2312", simplifiedchinese.GBK, nil, gb2312Runs)},
 	{"GBK", "CP936 windows-936", double("GBK", simplifiedchinese.GBK, nil, gbkJavaRuns)},
 	{"x-mswin-936", "ms936", double("x-mswin-936", simplifiedchinese.GBK, euro936, windows936Runs)},
 	{"GB18030", "gb18030-2000", fourByte("GB18030", gb18030JavaRuns)},
-	{"EUC-KR", "5601 csEUCKR ks_c_5601-1987 ksc5601 ksc5601-1987", double("EUC-KR", korean.EUCKR, nil, eucKRRuns)},
+	{"EUC-KR", "5601 csEUCKR ks_c_5601-1987 ksc5601", double("EUC-KR", korean.EUCKR, nil, eucKRRuns)},
 	{"x-windows-949", "ms949 windows-949", double("x-windows-949", korean.EUCKR, nil, windows949Runs)},
 	{"Shift_JIS", "csShiftJIS ms_kanji sjis x-sjis", double("Shift_JIS", japanese.ShiftJIS, katakana, shiftJISRuns)},
 	{"windows-31j", "MS932 csWindows31J windows-932 cp932", double("windows-31j", japanese.ShiftJIS, katakana, windows31JRuns)},

@@ -36,7 +36,7 @@ var mysqlSets = []set{
 	{"koi8u", "", single("koi8u", charmap.KOI8U, patch{0x95, "•"}, patch{0xAE, "╝"}, patch{0xBE, "╬"})},
 	{"greek", "", single("greek", charmap.ISO8859_7, c1, patch{0xA1, "ʽʼ"})},
 	{"hebrew", "", single("hebrew", charmap.ISO8859_8, c1, patch{0xAF, "‾"})},
-	{"tis620", "", single("tis620", charmap.Windows874, c1)},
+	{"tis620", "", single("tis620", charmap.Windows874, c1, patch{0xA0, replacement})},
 	{"macroman", "", single("macroman", charmap.Macintosh)},
 	{"macce", "", asciiAnd("macce", macCentralEuropeUpper)},
 	{"armscii8", "", asciiAnd("armscii8", armscii8Upper)},

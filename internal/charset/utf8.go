@@ -10,7 +10,7 @@ import (
 const highBits = 0x8080808080808080
 
 // asciiPrefix returns how many leading bytes of b are ASCII. It looks at eight
-// bytes at a time.
+// bytes at a time, and at the last eight once more rather than at single ones.
 func asciiPrefix(b []byte) int {
 	n := 0
 	for len(b)-n >= 8 {
@@ -18,6 +18,9 @@ func asciiPrefix(b []byte) int {
 			break
 		}
 		n += 8
+	}
+	if len(b) >= 8 && len(b)-n < 8 && binary.LittleEndian.Uint64(b[len(b)-8:])&highBits == 0 {
+		return len(b)
 	}
 	for n < len(b) && b[n] < utf8.RuneSelf {
 		n++
