@@ -1,0 +1,65 @@
+package client
+
+import (
+	"iter"
+
+	"github.com/towpath-cdc/towpath/protocol"
+)
+
+// Batch is what one get returned. Its memory is its own.
+type Batch struct {
+	id  int64
+	raw [][]byte
+	c   *Conn
+	s   *session
+}
+
+// ID is the number the server gave the batch, -1 if it is empty.
+func (b *Batch) ID() int64 { return b.id }
+
+// Len is the number of entries.
+func (b *Batch) Len() int { return len(b.raw) }
+
+// Empty says that the server had nothing. Such a batch need not be acked, while one
+// with an id has to be even if it brings no entries.
+func (b *Batch) Empty() bool { return b.id == protocol.NoBatch }
+
+// Raw are the encoded entries, in order.
+func (b *Batch) Raw() [][]byte { return b.raw }
+
+// Entries are the entries, in order. An entry that is not well-formed comes as an
+// error; the rest can still be read.
+func (b *Batch) Entries() iter.Seq2[*protocol.Entry, error] {
+	return func(yield func(*protocol.Entry, error) bool) {
+		for _, raw := range b.raw {
+			e, err := protocol.ParseEntry(raw)
+			if err != nil {
+				if !yield(nil, err) {
+					return
+				}
+				continue
+			}
+			if !yield(&e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Ack confirms the batch: see Conn.Ack. It is not sent over another connection
+// than the batch came over, where its number could mean other entries.
+func (b *Batch) Ack() error {
+	if b.Empty() {
+		return nil
+	}
+	return b.c.notifyOn(b.s, func(s *session) error { return s.ack(b.id) })
+}
+
+// Nack gives the batch and all after it back, to be delivered again: see
+// Conn.RollbackBatch.
+func (b *Batch) Nack() error {
+	if b.Empty() {
+		return nil
+	}
+	return b.c.notifyOn(b.s, func(s *session) error { return s.rollbackFrom(b.id) })
+}
