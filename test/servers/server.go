@@ -129,7 +129,7 @@ func (s *Server) launch(args []string) error {
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	s.done = make(chan struct{})
-	if err := startLocked(s.cmd); err != nil {
+	if err := StartProcess(s.cmd); err != nil {
 		return fmt.Errorf("start %s: %w", s.Kind, err)
 	}
 	go func(cmd *exec.Cmd, done chan struct{}) {

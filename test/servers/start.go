@@ -5,10 +5,10 @@ import (
 	"runtime"
 )
 
-// startLocked starts a process whose death signal is tied to this process
-// rather than to the thread that happened to start it: Linux sends it when the
-// parent thread ends, so the thread has to last as long as the program.
-func startLocked(cmd *exec.Cmd) error {
+// StartProcess starts a process whose death signal (Pdeathsig) is tied to this
+// process rather than to the thread that happened to start it: Linux sends it
+// when the parent thread ends, so the thread has to last as long as the program.
+func StartProcess(cmd *exec.Cmd) error {
 	request := startRequest{cmd, make(chan error)}
 	starter <- request
 	return <-request.result
