@@ -96,6 +96,9 @@ func RealType(typ byte, meta uint16) (real byte, length int) {
 // is returned for a cell that runs past data and for a type that cannot stand
 // in a row image.
 func CellSize(typ byte, meta uint16, data []byte) (int, error) {
+	if n := int(fixedSizes[typ]); n > 0 && n <= len(data) {
+		return n, nil
+	}
 	size, prefix, err := cellLayout(typ, meta)
 	if err != nil {
 		return 0, err
@@ -130,22 +133,21 @@ func prefixLength(data []byte, n int) uint32 {
 	}
 }
 
+// fixedSizes are the sizes of the types that need no metadata, 0 for all others.
+var fixedSizes = [256]uint8{
+	TypeTiny: 1, TypeYear: 1, TypeShort: 2, TypeInt24: 3, TypeDate: 3, TypeNewDate: 3, TypeTime: 3,
+	TypeLong: 4, TypeTimestamp: 4, TypeLongLong: 8, TypeDatetime: 8,
+}
+
 // cellLayout tells either the fixed size of a cell or, when prefix > 0, how
 // many bytes of length precede its value (MySQL's calc_field_size).
 func cellLayout(typ byte, meta uint16) (size, prefix int, err error) {
+	if n := fixedSizes[typ]; n > 0 {
+		return int(n), 0, nil
+	}
 	switch typ {
 	case TypeNull:
 		return 0, 0, nil
-	case TypeTiny, TypeYear:
-		return 1, 0, nil
-	case TypeShort:
-		return 2, 0, nil
-	case TypeInt24, TypeDate, TypeNewDate, TypeTime:
-		return 3, 0, nil
-	case TypeLong, TypeTimestamp:
-		return 4, 0, nil
-	case TypeLongLong, TypeDatetime:
-		return 8, 0, nil
 	case TypeFloat, TypeDouble:
 		if meta == 4 || meta == 8 {
 			return int(meta), 0, nil
