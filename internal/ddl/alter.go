@@ -44,10 +44,11 @@ func (p *parser) alterTable(currentSchema string) (*altered, error) {
 		if err := p.alterItem(a, currentSchema); err != nil {
 			return nil, err
 		}
+		comma := p.acceptSymbol(',')
 		if hint { // Canal takes it for a comment
 			a.seen = a.seen[:before]
+			p.foreign = p.foreign || comma
 		}
-		p.acceptSymbol(',')
 	}
 	return a, nil
 }
@@ -112,6 +113,10 @@ func (p *parser) alterOther(a *altered) error {
 		return p.skipAltered()
 	case p.acceptAny("REORGANIZE", "EXCHANGE"):
 		a.see(TypeAlter)
+		p.accept("PARTITION")
+		if p.atEnd() {
+			return p.errorf("a partition")
+		}
 		return p.skipStatement()
 	case p.acceptAny("SECONDARY_LOAD", "SECONDARY_UNLOAD"):
 		p.foreign = true
@@ -124,7 +129,7 @@ func (p *parser) alterOther(a *altered) error {
 func (p *parser) alterOption(a *altered) error {
 	a.options = true
 	p.accept("DEFAULT")
-	p.foreign = p.foreign || p.at("STORAGE")
+	p.foreign = p.foreign || p.at("STORAGE") || p.at("TYPE")
 	var charset string
 	if err := p.tableOption(&charset); err != nil {
 		return err

@@ -79,6 +79,7 @@ func (p *parser) createBody(t *CreateTable, currentSchema string) error {
 		if err := p.elements(t); err != nil {
 			return err
 		}
+		p.foreign = p.foreign || p.enforced
 	} else if p.atEnd() {
 		return p.errorf("columns")
 	}
@@ -191,8 +192,14 @@ func (p *parser) key() (Key, bool, error) {
 		k.Name = name.real()
 	}
 	switch {
-	case p.acceptAny("FOREIGN", "CHECK"):
+	case p.accept("CHECK"):
+		if err := p.skipParens(); err != nil {
+			return k, false, err
+		}
+		p.enforced = p.enforced || !p.atElementEnd()
 		return k, false, p.skipElement()
+	case p.accept("FOREIGN"):
+		return k, false, p.foreignKey()
 	case p.accept("PRIMARY"):
 		k.Kind, k.Name = PrimaryKey, "PRIMARY"
 		if err := p.expect("KEY"); err != nil {
@@ -210,6 +217,17 @@ func (p *parser) key() (Key, bool, error) {
 	return k, true, p.keyBody(&k)
 }
 
+// foreignKey reads the rest of a foreign key.
+func (p *parser) foreignKey() error {
+	for !p.atElementEnd() {
+		p.foreign = p.foreign || p.at("MATCH")
+		if err := p.skipOne(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // keyBody reads name, columns and options of a key.
 func (p *parser) keyBody(k *Key) error {
 	p.ifNotExistsForeign()
@@ -222,7 +240,10 @@ func (p *parser) keyBody(k *Key) error {
 			k.Name = name.real()
 		}
 	}
-	if p.accept("USING") || p.accept("TYPE") {
+	if p.accept("USING") {
+		p.advance()
+	} else if p.accept("TYPE") {
+		p.foreign = true
 		p.advance()
 	}
 	if err := p.keyParts(k); err != nil {
@@ -240,14 +261,15 @@ func (p *parser) ifNotExistsForeign() bool {
 
 // keyOptions reads the options of a key up to the end of the list item.
 func (p *parser) keyOptions() error {
+	hidden := false
 	for !p.atElementEnd() {
-		if p.tok.hint && p.atAny("INVISIBLE", "VISIBLE") {
-			p.foreign = true
-		}
+		hidden = hidden || p.tok.hint && p.atAny("INVISIBLE", "VISIBLE")
+		p.foreign = p.foreign || p.atAny("WAIT", "NOWAIT")
 		if err := p.skipOne(); err != nil {
 			return err
 		}
 	}
+	p.foreign = p.foreign || hidden && !p.atEnd()
 	return nil
 }
 
@@ -306,6 +328,7 @@ func (p *parser) column() (Column, error) {
 	if p.atAny("KEY", "INDEX") {
 		return c, p.errorf("a column")
 	}
+	p.foreign = p.foreign || p.at("CONDITION")
 	name, err := p.ident()
 	if err != nil {
 		return c, err
@@ -317,12 +340,30 @@ func (p *parser) column() (Column, error) {
 	if strings.EqualFold(c.Type.Name, "serial") {
 		c.NotNull, c.Unique = true, true
 	}
-	for !p.atElementEnd() && !p.atAny("FIRST", "AFTER") {
-		if err := p.columnAttribute(&c); err != nil {
-			return c, err
+	return c, p.columnAttributes(&c)
+}
+
+// columnAttributes reads what follows the type. Canal skips an executable
+// comment after NOT NULL and one at the very end, and refuses others.
+func (p *parser) columnAttributes(c *Column) error {
+	refused, afterNotNull := false, false
+	for !p.atElementEnd() && !p.atAny("FIRST", "AFTER", "ALGORITHM", "LOCK", "PARTITION") {
+		hint, foreign := p.tok.hint, p.foreign
+		if hint && !p.tok.maria && !afterNotNull {
+			refused = true
+		}
+		notNull := p.at("NOT")
+		if err := p.columnAttribute(c); err != nil {
+			return err
+		}
+		if hint {
+			p.foreign = foreign
+		} else {
+			afterNotNull = notNull
 		}
 	}
-	return c, nil
+	p.foreign = p.foreign || refused && !p.atEnd()
+	return nil
 }
 
 // columnAttribute reads one attribute of a column.
@@ -333,9 +374,10 @@ func (p *parser) columnAttribute(c *Column) error {
 	case p.accept("NULL"):
 		c.Null, c.NotNull = true, false
 	case p.accept("PRIMARY"):
-		p.accept("KEY")
+		p.foreign = p.foreign || !p.accept("KEY")
 		c.Primary, c.NotNull = true, true
 	case p.accept("UNIQUE"):
+		p.foreign = p.foreign || p.at("INDEX")
 		p.acceptAny("KEY", "INDEX")
 		c.Unique = true
 	case p.accept("KEY"):
@@ -343,6 +385,7 @@ func (p *parser) columnAttribute(c *Column) error {
 	case p.accept("DEFAULT"):
 		return p.defaultValue()
 	case p.accept("COMMENT"):
+		p.foreign = p.foreign || p.atSymbol('=')
 		_, err := p.value()
 		return err
 	case p.accept("ON", "UPDATE"):
@@ -358,7 +401,7 @@ func (p *parser) columnAttribute(c *Column) error {
 	case p.acceptAny("CHECK"):
 		return p.skipParens()
 	case p.accept("SERIAL", "DEFAULT", "VALUE"):
-		c.NotNull, c.Unique = true, true
+		c.NotNull, c.Unique, p.foreign = true, true, true
 	default:
 		return p.rareAttribute(c)
 	}
@@ -370,7 +413,7 @@ func (p *parser) rareAttribute(c *Column) error {
 	switch {
 	case p.accept("COMPRESSED"):
 		c.Compressed = true
-		p.foreign = p.foreign || !p.maria && !p.tok.maria
+		p.foreign = true
 		if p.acceptSymbol('=') {
 			p.advance()
 		}
@@ -427,18 +470,39 @@ func (p *parser) generated(c *Column) error {
 	return p.skipParens()
 }
 
-// defaultValue reads the value after DEFAULT or ON UPDATE.
+// defaultValue reads the value after DEFAULT or ON UPDATE, which may be a sum
+// or the like without parentheses in MariaDB.
 func (p *parser) defaultValue() error {
-	for p.acceptSymbol('-') || p.acceptSymbol('+') {
+	for {
+		if err := p.operand(); err != nil {
+			return err
+		}
+		if !p.atOperator() {
+			return nil
+		}
+	}
+}
+
+// atOperator reports whether an operator in the middle of an expression comes next.
+func (p *parser) atOperator() bool {
+	return p.tok.kind == symbol && strings.IndexByte("+-*/%.|&^<>!", p.sql[p.tok.start]) >= 0
+}
+
+// operand reads signs and one value.
+func (p *parser) operand() error {
+	for p.atOperator() {
+		p.advance()
 	}
 	if p.atSymbol('(') {
 		return p.skipParens()
 	}
-	if p.tok.kind == symbol && !p.atSymbol('.') || p.atStop() {
+	if p.tok.kind == symbol || p.atStop() {
 		return p.errorf("a value")
 	}
+	isText := p.tok.kind == text
 	p.advance()
-	for p.tok.kind == text || p.acceptSymbol('.') { // introducer and text, fractions
+	for p.tok.kind == text { // behind an introducer
+		p.foreign = p.foreign || isText
 		p.advance()
 	}
 	if p.atSymbol('(') {
@@ -453,7 +517,7 @@ var plainOptions = []string{
 	"ENGINE", "AUTO_INCREMENT", "COMMENT", "ROW_FORMAT", "KEY_BLOCK_SIZE", "UNION", "INSERT_METHOD", "DATA", "INDEX",
 	"TABLESPACE", "STORAGE", "COMPRESSION", "ENCRYPTION", "STATS_PERSISTENT", "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES",
 	"PACK_KEYS", "CHECKSUM", "DELAY_KEY_WRITE", "AVG_ROW_LENGTH", "MAX_ROWS", "MIN_ROWS", "CONNECTION", "PASSWORD",
-	"BROADCAST", "TYPE",
+	"BROADCAST",
 }
 
 // tableOptions reads what follows the columns: options, partitions, a query.

@@ -98,10 +98,13 @@ func (p *parser) typeName() string {
 	case "DOUBLE":
 		more("PRECISION")
 	case "CHARACTER", "CHAR":
+		p.foreign = p.foreign || first == "CHAR" && p.at("VARYING")
 		more("VARYING")
 	case "NCHAR":
+		p.foreign = p.foreign || p.atAny("VARYING", "VARCHAR")
 		more("VARYING", "VARCHAR")
 	case "NATIONAL":
+		p.foreign = p.foreign || p.at("CHARACTER") || p.before("VARYING")
 		more("CHAR", "CHARACTER", "VARCHAR", "VARCHARACTER")
 		more("VARYING")
 	case "LONG":
@@ -155,7 +158,11 @@ func (p *parser) typeAttribute(t *DataType) (bool, error) {
 	case p.accept("UNICODE"):
 		t.Charset = "ucs2"
 	case p.acceptAny("SIGNED", "BINARY"):
-	case p.accept("CHARACTER", "SET"), p.accept("CHAR", "SET"), p.accept("CHARSET"):
+	case p.accept("CHAR", "SET"):
+		p.foreign = true
+		return true, p.charset(&t.Charset, false)
+	case p.accept("CHARACTER", "SET"), p.accept("CHARSET"):
+		p.foreign = p.foreign || p.atSymbol('=')
 		return true, p.charset(&t.Charset, false)
 	case p.accept("COLLATE"):
 		return true, p.charset(&t.Charset, true)

@@ -1,5 +1,7 @@
 package ddl
 
+import "strings"
+
 // classifyAll follows DruidDdlParser over all statements of a text.
 func (p *parser) classifyAll(currentSchema string) ([]Result, error) {
 	var all []Result
@@ -55,7 +57,7 @@ func (p *parser) classifyCreate(currentSchema string) ([]Result, error) {
 		case err != nil:
 			return nil, err
 		case t.Sequence:
-			p.foreign = p.foreign || t.IfNotExists || q.before("OR")
+			p.foreign = p.foreign || t.IfNotExists || q.before("OR") || strings.Contains(p.sql[q.tok.start:p.tok.start], "=")
 			return nil, nil
 		}
 		return []Result{name.result(TypeCreate, currentSchema)}, nil
@@ -131,8 +133,11 @@ func (p *parser) createOther() error {
 		return p.routine()
 	case replace:
 	case p.accept("USER"):
-		return p.user()
-	case p.acceptAny("ROLE", "TABLESPACE", "LOGFILE", "SERVER", "RESOURCE"):
+		return p.createUser()
+	case p.accept("SERVER"):
+		p.ifNotExistsForeign()
+		return p.skipStatement()
+	case p.acceptAny("ROLE", "TABLESPACE", "LOGFILE", "RESOURCE"):
 		return p.skipStatement()
 	}
 	return p.errorf("something Canal knows to create")
@@ -141,22 +146,44 @@ func (p *parser) createOther() error {
 // routine reads a stored program, which lasts to the end of the text. Canal
 // drops those it can read.
 func (p *parser) routine() error {
-	p.advance()
+	if !p.accept("EVENT") {
+		p.advance()
+		p.ifNotExistsForeign()
+	}
+	handler := false
 	for p.tok.kind != end {
 		if p.tok.kind == broken {
 			return p.errorf("the end of a quotation or comment")
 		}
-		p.foreign = p.foreign || p.atAny("SONAME", "HANDLER")
+		p.foreign = p.foreign || p.atAny("SONAME", "SIGNAL", "RESIGNAL", "DIAGNOSTICS", "FOLLOWS", "PRECEDES") ||
+			handler && p.atAny("SQLEXCEPTION", "SQLWARNING", "SQLSTATE")
+		handler = p.at("FOR") && handler || p.at("HANDLER")
 		p.advance()
 	}
 	return nil
 }
 
-// user reads the rest of CREATE USER or ALTER USER. Canal's grammar knows
-// neither TLS nor expiry.
-func (p *parser) user() error {
+// createUser reads the rest of CREATE USER. Canal's grammar knows little more
+// than how the user is identified.
+func (p *parser) createUser() error {
+	afterBy, afterIdentified := false, false
 	for !p.atEnd() {
-		p.foreign = p.foreign || p.atAny("REQUIRE", "PASSWORD")
+		p.foreign = p.foreign || p.atAny("REQUIRE", "ACCOUNT", "DEFAULT", "COMMENT") || p.at("WITH") && !afterIdentified || p.at("PASSWORD") && !afterBy
+		afterBy = p.at("BY")
+		afterIdentified = p.at("IDENTIFIED")
+		if err := p.skipOne(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alterUser reads the rest of ALTER USER.
+func (p *parser) alterUser() error {
+	identified := false
+	for !p.atEnd() {
+		p.foreign = p.foreign || p.atAny("DEFAULT", "HISTORY", "REUSE", "FAILED_LOGIN_ATTEMPTS") || identified && p.at("REQUIRE")
+		identified = identified || p.at("IDENTIFIED") && p.before("WITH")
 		if err := p.skipOne(); err != nil {
 			return err
 		}
@@ -185,10 +212,18 @@ func (p *parser) classifyAlter(currentSchema string) ([]Result, error) {
 		}
 		return nil, nil
 	case p.accept("USER"):
-		return nil, p.user()
+		return nil, p.alterUser()
 	case p.acceptAny("VIEW", "INSTANCE"):
 		return nil, p.skipStatement()
 	case p.acceptAny("EVENT", "PROCEDURE", "FUNCTION"):
+		return nil, p.skipText()
+	case p.accept("DEFINER"):
+		for !p.at("EVENT") {
+			if p.atStop() {
+				return nil, p.errorf("EVENT")
+			}
+			p.advance()
+		}
 		return nil, p.skipText()
 	}
 	return nil, p.errorf("something Canal knows to alter")
@@ -202,7 +237,7 @@ func (p *parser) classifyAlterTable(currentSchema string) ([]Result, error) {
 		return nil, err
 	}
 	var results []Result
-	if a.options {
+	if a.options && !(len(a.seen) == 1 && a.seen[0].kind == TypeRename) {
 		results = append(results, a.name.result(TypeAlter, currentSchema))
 	}
 	for _, s := range a.seen {
@@ -215,6 +250,28 @@ func (p *parser) classifyAlterTable(currentSchema string) ([]Result, error) {
 	return results, nil
 }
 
+// grant reads GRANT and REVOKE. Canal's grammar knows the privileges of MySQL
+// 5.7, and none of the dynamic ones, which have an underscore.
+func (p *parser) grant() error {
+	p.advance()
+	p.foreign = p.foreign || p.at("IF")
+	dynamic := false
+	for ; !p.atEnd(); p.advance() {
+		if p.tok.kind == broken {
+			return p.errorf("the end of a quotation or comment")
+		}
+		if p.accept("ON") {
+			p.foreign = p.foreign || dynamic
+			dynamic = false
+		}
+		if p.tok.kind == word && (strings.Contains(p.text(), "_") || p.at("ROLE")) {
+			dynamic = true
+		}
+		p.foreign = p.foreign || p.at("REQUIRE")
+	}
+	return nil
+}
+
 // classifyDrop reads DROP.
 func (p *parser) classifyDrop(currentSchema string) ([]Result, error) {
 	p.advance()
@@ -223,6 +280,7 @@ func (p *parser) classifyDrop(currentSchema string) ([]Result, error) {
 		if !p.acceptAny("TABLE", "TABLES") {
 			return nil, p.errorf("TABLE")
 		}
+		p.foreign = p.foreign || p.tok.hint
 		p.ifExists()
 		return p.classifyList(TypeErase, currentSchema)
 	case p.accept("INDEX"):
@@ -231,7 +289,14 @@ func (p *parser) classifyDrop(currentSchema string) ([]Result, error) {
 		p.ifExists()
 		name, err := p.ident()
 		return []Result{{Type: TypeQuery, Schema: string(name)}}, err
-	case p.acceptAny("VIEW", "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "USER", "ROLE", "TABLESPACE", "SEQUENCE", "SERVER", "PREPARE"):
+	case p.accept("SEQUENCE"):
+		p.foreign = p.foreign || p.at("IF")
+		_, err := p.path()
+		return nil, err
+	case p.accept("ROLE"):
+		p.foreign = p.foreign || p.at("IF")
+		return nil, p.skipStatement()
+	case p.acceptAny("VIEW", "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "USER", "TABLESPACE", "SERVER", "RESOURCE", "LOGFILE"):
 		return nil, p.skipStatement()
 	}
 	return nil, p.errorf("something Canal knows to drop")
@@ -268,7 +333,14 @@ func (p *parser) classifyDropIndex(currentSchema string) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Result{name.result(TypeDropIndex, currentSchema)}, p.skipStatement()
+	p.wait()
+	if p.at("ALGORITHM") {
+		err = p.skipStatement()
+	} else if p.accept("LOCK") {
+		p.acceptSymbol('=')
+		p.advance()
+	}
+	return []Result{name.result(TypeDropIndex, currentSchema)}, err
 }
 
 // classifyTruncate reads what follows TRUNCATE.
@@ -389,7 +461,7 @@ func (p *parser) classifyDelete(currentSchema string) ([]Result, error) {
 	for p.acceptAny("LOW_PRIORITY", "QUICK", "IGNORE") {
 	}
 	p.accept("FROM")
-	name, err := p.path()
+	name, err := p.target()
 	if err != nil {
 		return nil, err
 	}
@@ -400,9 +472,20 @@ func (p *parser) classifyDelete(currentSchema string) ([]Result, error) {
 	return []Result{result}, p.skipStatement()
 }
 
+// target reads a table to delete from, with .* behind it or not: Canal takes
+// the star for the table.
+func (p *parser) target() (path, error) {
+	q := *p
+	if name, err := q.ident(); err == nil && q.acceptSymbol('.') && q.acceptSymbol('*') {
+		*p = q
+		return path{name, "*"}, nil
+	}
+	return p.path()
+}
+
 // droppedStatements are what statements that Canal reads but makes nothing of start with.
 var droppedStatements = []string{
-	"SET", "FLUSH", "GRANT", "REVOKE", "SAVEPOINT", "ROLLBACK", "RELEASE", "COMMIT", "BEGIN", "START", "LOCK", "UNLOCK",
+	"FLUSH", "SAVEPOINT", "ROLLBACK", "RELEASE", "COMMIT", "BEGIN", "START", "LOCK", "UNLOCK",
 	"CALL", "USE", "SELECT", "SHOW", "DESC", "DESCRIBE", "EXPLAIN", "KILL", "RESET", "PURGE", "CHANGE", "STOP", "PREPARE",
 	"EXECUTE", "DEALLOCATE", "REPLACE", "BINLOG", "VALUES", "CHECK", "CHECKSUM",
 }
@@ -410,14 +493,30 @@ var droppedStatements = []string{
 // classifyOther reads the statements that Canal drops, and fails for the rest.
 func (p *parser) classifyOther() error {
 	switch {
+	case p.atAny("GRANT", "REVOKE"):
+		return p.grant()
+	case p.at("SET"):
+		p.foreign = p.foreign || p.before("RESOURCE") || p.before("PERSIST") || p.before("PERSIST_ONLY")
+		for !p.atEnd() {
+			p.foreign = p.foreign || p.atAny("RETAIN", "RANDOM")
+			if err := p.skipOne(); err != nil {
+				return err
+			}
+		}
+		return nil
 	case p.at("LOAD") && !p.before("INDEX"), p.atAny(droppedStatements...), p.atSymbol('('):
-		return p.skipStatement()
+		bare := p.atAny("SELECT", "SHOW", "USE", "CALL")
+		p.advance()
+		if bare && (p.atEnd() || p.at("FROM")) {
+			return p.errorf("more")
+		}
+		return p.skipQuery()
 	case p.acceptAny("ANALYZE", "OPTIMIZE"):
 		if err := p.expect("TABLE"); err != nil {
 			return err
 		}
 		for !p.atEnd() {
-			p.foreign = p.foreign || p.at("UPDATE")
+			p.foreign = p.foreign || p.atAny("UPDATE", "PERSISTENT", "WAIT", "NOWAIT")
 			p.advance()
 		}
 		return nil

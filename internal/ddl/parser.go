@@ -17,6 +17,9 @@ type parser struct {
 	// foreign is set when the text has something that Canal's grammar (Druid's
 	// MySQL dialect, polardbx-parser 5.4.19) refuses, though it is read here.
 	foreign bool
+
+	// enforced is set by a check with [NOT] ENFORCED, which Canal knows only in ALTER TABLE.
+	enforced bool
 }
 
 func newParser(sql string, o Options) *parser {
