@@ -1,6 +1,7 @@
 package source
 
 import (
+	"math/bits"
 	"sync"
 	"sync/atomic"
 )
@@ -73,31 +74,49 @@ func NewChunk(buf []byte, events []Span) *Chunk {
 type block struct {
 	data []byte
 	refs atomic.Int32
-	pool *chunkPool
+	home *sync.Pool // where it came from; nil leaves it to the garbage collector
 }
 
 func (b *block) release() {
-	if b.refs.Add(-1) == 0 {
-		b.pool.blocks.Put(b)
+	if b.refs.Add(-1) == 0 && b.home != nil {
+		b.home.Put(b)
 	}
 }
 
-// chunkPool keeps the memory of released chunks. All its blocks have the same
-// size: larger events have memory of their own, which is not kept, so that one
-// huge event does not stay in memory.
+// chunkPool keeps the memory of released chunks: blocks of one size for the
+// usual stream, and memory for larger events by powers of two up to the size of
+// one packet. What is larger still is not kept, and the garbage collector takes
+// from the rest what is not used, so that huge events do not stay in memory.
 type chunkPool struct {
 	size   int // of a block, in bytes
 	blocks sync.Pool
+	large  [maxLargeBits + 1]sync.Pool // by the number of bits of the size less one
 	chunks sync.Pool
 }
+
+// maxLargeBits is for packets of up to 16 MiB.
+const maxLargeBits = 24
 
 func newChunkPool(size int) *chunkPool { return &chunkPool{size: size} }
 
 // block returns a block with one reference, the caller's.
-func (p *chunkPool) block() *block {
-	b, ok := p.blocks.Get().(*block)
-	if !ok {
-		b = &block{data: make([]byte, p.size), pool: p}
+func (p *chunkPool) block() *block { return fromPool(&p.blocks, p.size) }
+
+// memory returns a block of at least size bytes with one reference.
+func (p *chunkPool) memory(size int) *block {
+	if class := bits.Len(uint(size - 1)); class <= maxLargeBits {
+		return fromPool(&p.large[class], 1<<class)
+	}
+	return fromPool(nil, size)
+}
+
+func fromPool(pool *sync.Pool, size int) *block {
+	var b *block
+	if pool != nil {
+		b, _ = pool.Get().(*block)
+	}
+	if b == nil {
+		b = &block{data: make([]byte, size), home: pool}
 	}
 	b.refs.Store(1)
 	return b

@@ -172,50 +172,64 @@ func (f *framer) large() *Chunk {
 	}
 	sequence := header[3]
 	f.start += packetHeader
-	payload, err := f.payload(nil, size)
+	l := &largeEvent{f: f, b: f.pool.memory(size)}
+	err := l.add(size)
 	if err == nil {
-		err = f.check(sequence, payload)
+		err = f.check(sequence, l.payload())
 	}
-	for last := size; err == nil && last == maxPayload; {
-		payload, last, err = f.continuation(payload)
+	for err == nil && l.last == maxPayload {
+		err = l.next()
 	}
 	if err != nil {
+		l.b.release()
 		f.err = err
 		return nil
 	}
-	return NewChunk(payload, []Span{{Start: 1, End: uint32(len(payload))}})
+	c := f.pool.chunk()
+	c.attach(l.b)
+	l.b.release()
+	c.Events = append(c.Events, Span{Start: 1, End: uint32(l.n)})
+	return c
 }
 
-// continuation appends the payload of the next packet of the same event and
-// returns its size.
-func (f *framer) continuation(payload []byte) ([]byte, int, error) {
+// largeEvent is an event under way that has memory of its own.
+type largeEvent struct {
+	f    *framer
+	b    *block
+	n    int // bytes in b
+	last int // payload size of the last packet
+}
+
+func (l *largeEvent) payload() []byte { return l.b.data[:l.n] }
+
+// next appends the payload of the next packet of the same event.
+func (l *largeEvent) next() error {
 	var header [packetHeader]byte
-	if err := f.take(header[:]); err != nil {
-		return nil, 0, err
+	if err := l.f.take(header[:]); err != nil {
+		return err
 	}
-	if header[3] != f.sequence {
-		return nil, 0, fmt.Errorf("packet has sequence number %d, want %d", header[3], f.sequence)
+	if header[3] != l.f.sequence {
+		return fmt.Errorf("packet has sequence number %d, want %d", header[3], l.f.sequence)
 	}
-	f.sequence++
-	size := payloadSize(header[:])
-	payload, err := f.payload(payload, size)
-	return payload, size, err
+	l.f.sequence++
+	return l.add(payloadSize(header[:]))
 }
 
-// payload appends size bytes of the stream to dst. Memory grows with what has
-// arrived, not with what the event's header promises.
-func (f *framer) payload(dst []byte, size int) ([]byte, error) {
-	have := len(dst)
-	if have+size > f.maxEvent+1 {
-		return nil, fmt.Errorf("event is larger than %d bytes", f.maxEvent)
+// add appends size bytes of the stream. Memory grows with what has arrived, not
+// with what the event's header promises.
+func (l *largeEvent) add(size int) error {
+	l.last = size
+	if l.n+size > l.f.maxEvent+1 {
+		return fmt.Errorf("event is larger than %d bytes", l.f.maxEvent)
 	}
-	if cap(dst)-have < size {
-		grown := make([]byte, have, max(have+size, min(2*have, f.maxEvent+1)))
-		copy(grown, dst)
-		dst = grown
+	if len(l.b.data) < l.n+size {
+		grown := l.f.pool.memory(max(l.n+size, min(2*l.n, l.f.maxEvent+1)))
+		copy(grown.data, l.payload())
+		l.b.release()
+		l.b = grown
 	}
-	dst = dst[:have+size]
-	return dst, f.take(dst[have:])
+	l.n += size
+	return l.f.take(l.b.data[l.n-size : l.n])
 }
 
 // take fills p with the next bytes of the stream.
