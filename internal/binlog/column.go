@@ -96,7 +96,7 @@ func RealType(typ byte, meta uint16) (real byte, length int) {
 // is returned for a cell that runs past data and for a type that cannot stand
 // in a row image.
 func CellSize(typ byte, meta uint16, data []byte) (int, error) {
-	if n := int(fixedSizes[typ]); n > 0 && n <= len(data) {
+	if n := int(fixedSizes[typ]); n > 0 && meta == 0 && n <= len(data) {
 		return n, nil
 	}
 	size, prefix, err := cellLayout(typ, meta)
@@ -142,12 +142,14 @@ var fixedSizes = [256]uint8{
 // cellLayout tells either the fixed size of a cell or, when prefix > 0, how
 // many bytes of length precede its value (MySQL's calc_field_size).
 func cellLayout(typ byte, meta uint16) (size, prefix int, err error) {
-	if n := fixedSizes[typ]; n > 0 {
+	if n := fixedSizes[typ]; n > 0 && meta == 0 {
 		return int(n), 0, nil
 	}
 	switch typ {
 	case TypeNull:
 		return 0, 0, nil
+	case TypeTime, TypeTimestamp, TypeDatetime:
+		return oldFractionalSize(typ, meta)
 	case TypeFloat, TypeDouble:
 		if meta == 4 || meta == 8 {
 			return int(meta), 0, nil
@@ -199,6 +201,31 @@ func fractionalSize(typ byte, whole int, meta uint16) (size, prefix int, err err
 		return 0, 0, fmt.Errorf("cell of %s: %d fractional digits", TypeName(typ), meta)
 	}
 	return whole + (int(meta)+1)/2, 0, nil
+}
+
+// Sizes of MariaDB's own temporal formats with 1 to 6 fractional digits, by
+// their number (Type_handler_time::hires_bytes and its kin).
+var (
+	oldTimeSizes      = [7]int{3, 4, 4, 5, 5, 5, 6}
+	oldDatetimeSizes  = [7]int{8, 6, 6, 7, 7, 7, 8}
+	oldTimestampSizes = [7]int{4, 5, 5, 6, 6, 7, 7}
+)
+
+// oldFractionalSize is the size of a value in MariaDB's formats of before 10.1
+// (mysql56_temporal_format=OFF). The table map does not tell the digits, meta is
+// 0 unless somebody who knows the table set it.
+func oldFractionalSize(typ byte, meta uint16) (size, prefix int, err error) {
+	if meta > 6 {
+		return 0, 0, fmt.Errorf("cell of %s: %d fractional digits", TypeName(typ), meta)
+	}
+	switch typ {
+	case TypeTime:
+		return oldTimeSizes[meta], 0, nil
+	case TypeDatetime:
+		return oldDatetimeSizes[meta], 0, nil
+	default:
+		return oldTimestampSizes[meta], 0, nil
+	}
 }
 
 // bitSize: the low byte of meta holds the bits beyond whole bytes, the high byte the whole bytes.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
@@ -461,5 +462,65 @@ func TestDecompressMaria(t *testing.T) {
 	}
 	if _, err := DecompressMariaQuery([]byte("short"), 4); err == nil {
 		t.Error("a short query was accepted")
+	}
+}
+
+// The row is one that MariaDB 10.11 wrote with mysql56_temporal_format=OFF.
+func TestOldMariaTemporalFractions(t *testing.T) {
+	m, err := ParseTableMap(unhex(t, "240000000000010008685f62696e6c6f670001680008030b0c070b0c070300fe"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ParseRows(EventWriteRowsV1, unhex(t, "240000000000010008ff000100000000b6bad21501027abd7379de4065e079f04e01cd71d200a965a7fc6765e079f001e24044332211"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, digits := range map[int]uint16{1: 3, 2: 6, 3: 2, 4: 1, 5: 1, 6: 6} {
+		m.Meta[i] = digits
+	}
+	img, err := m.Image(r.Present, r.Data, false)
+	if err != nil || img.Size != len(r.Data) || !bytes.HasSuffix(img.Cells, []byte{0x44, 0x33, 0x22, 0x11}) {
+		t.Errorf("image of %d in %d bytes, %v", img.Size, len(r.Data), err)
+	}
+	for _, typ := range []byte{TypeTime, TypeDatetime, TypeTimestamp} {
+		if n, err := CellSize(typ, 7, make([]byte, 20)); err == nil {
+			t.Errorf("7 digits of %s in %d bytes", TypeName(typ), n)
+		}
+	}
+}
+
+func unhex(t *testing.T, text string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// The cells are what MariaDB 10.11 wrote.
+func TestAppendMariaColumn(t *testing.T) {
+	for _, tc := range []struct{ name, cell, want string }{
+		{"empty", "", ""},
+		{"stored", "0073686f7274", "short"},
+		{"stored empty", "00", ""},
+		{"deflate", "8a03e84b4c4a1c85a370140e730800", strings.Repeat("ab", 500)},
+		{"zlib", "8203e8789c4b4c4a1c85a370140e730800caa47cec", strings.Repeat("ab", 500)},
+	} {
+		got, err := AppendMariaColumn([]byte("x"), unhex(t, tc.cell), 1000)
+		if err != nil || string(got) != "x"+tc.want {
+			t.Errorf("%s: %q, %v", tc.name, got, err)
+		}
+	}
+	for name, cell := range map[string]string{
+		"method": "9a03e8", "no length": "88", "cut length": "8a03", "cut stream": "8a03e84b4c", "wrong length": "8a03e74b4c4a1c85a370140e730800",
+		"over the limit": "8a03e94b4c4a1c85a370140e730800", "adler": "8203e8789c4b4c4a1c85a370140e730800caa47ced", "not zlib": "820001ffff",
+	} {
+		if got, err := AppendMariaColumn(nil, unhex(t, cell), 1000); err == nil {
+			t.Errorf("%s gave %d bytes", name, len(got))
+		}
+	}
+	if _, err := AppendMariaColumn(nil, unhex(t, "0073686f7274"), 4); err == nil {
+		t.Error("a stored value over the limit was accepted")
 	}
 }

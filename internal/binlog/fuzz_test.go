@@ -228,3 +228,14 @@ func FuzzMariaGTIDSet(f *testing.F) {
 		}
 	})
 }
+
+func FuzzAppendMariaColumn(f *testing.F) {
+	f.Add([]byte("\x00short"))
+	f.Add([]byte("\x8a\x03\xe8\x4b\x4c\x4a\x1c\x85\xa3\x70\x14\x0e\x73\x08\x00"))
+	f.Add([]byte("\x82\x03\xe8\x78\x9c\x4b\x4c\x4a\x1c\x85\xa3\x70\x14\x0e\x73\x08\x00\xca\xa4\x7c\xec"))
+	f.Fuzz(func(t *testing.T, cell []byte) {
+		if value, err := AppendMariaColumn(nil, cell, fuzzLimit); err == nil && len(value) > fuzzLimit {
+			t.Errorf("value of %d bytes", len(value))
+		}
+	})
+}

@@ -19,6 +19,7 @@ import (
 // Canal's, a set never loses numbers when an interval is added twice.
 type GTIDSet struct {
 	order  []*serverSet // in the order of their first appearance
+	index  map[UUID]*serverSet
 	table  javaTable
 	sorted []*serverSet // order as the text has it; nil when it is to be computed again
 }
@@ -126,25 +127,23 @@ func parseInterval(text string) (interval, error) {
 
 // server finds or makes the part of a server.
 func (s *GTIDSet) server(uuid UUID) *serverSet {
-	if server := s.find(uuid); server != nil {
+	if server := s.index[uuid]; server != nil {
 		return server
 	}
 	server := &serverSet{uuid: uuid, hash: javaHash(uuid.String())}
-	s.order = append(s.order, server)
+	s.insert(server)
 	s.table.grow(len(s.order))
-	s.sorted = nil
 	return server
 }
 
-// find searches from the last: the server that writes is the newest in nearly
-// every topology, and there are few.
-func (s *GTIDSet) find(uuid UUID) *serverSet {
-	for i := len(s.order) - 1; i >= 0; i-- {
-		if s.order[i].uuid == uuid {
-			return s.order[i]
-		}
+// insert puts a server that is not yet there at the end of the order.
+func (s *GTIDSet) insert(server *serverSet) {
+	if s.index == nil {
+		s.index = make(map[UUID]*serverSet)
 	}
-	return nil
+	s.index[server.uuid] = server
+	s.order = append(s.order, server)
+	s.sorted = nil
 }
 
 // tag finds or makes the part of a tag.
@@ -232,7 +231,7 @@ func (s *GTIDSet) ContainsSet(o *GTIDSet) bool {
 }
 
 func (s *GTIDSet) containsInterval(uuid UUID, tag string, iv interval) bool {
-	server := s.find(uuid)
+	server := s.index[uuid]
 	if server == nil {
 		return false
 	}
@@ -263,13 +262,13 @@ func (s *GTIDSet) Tagged() bool {
 
 // Clone returns a copy that shares nothing with s and prints in the same order.
 func (s *GTIDSet) Clone() *GTIDSet {
-	c := &GTIDSet{table: s.table, order: make([]*serverSet, len(s.order))}
-	for i, server := range s.order {
+	c := &GTIDSet{table: s.table}
+	for _, server := range s.order {
 		copied := &serverSet{uuid: server.uuid, hash: server.hash, tags: slices.Clone(server.tags)}
 		for j := range copied.tags {
 			copied.tags[j].intervals = slices.Clone(copied.tags[j].intervals)
 		}
-		c.order[i] = copied
+		c.insert(copied)
 	}
 	return c
 }

@@ -170,3 +170,38 @@ func TestMariaGTIDSet(t *testing.T) {
 		}
 	}
 }
+
+// The bytes are those of a MySQL 9.7 server.
+func TestTaggedSetAsMySQLWritesIt(t *testing.T) {
+	body := unhex(t, "01020000000000016fc6f344e6f011f19b0202fc00000001000100000000000000010000000000000044000000000000006fc6f344e6f011f19b0202fc000000010a7461675f31010000000000000001000000000000000300000000000000")
+	s, err := ParsePreviousGTIDs(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.String(), "6fc6f344-e6f0-11f1-9b02-02fc00000001:1-67:tag_1:1-2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := s.Encode(); !bytes.Equal(got, body) {
+		t.Errorf("encoded %x", got)
+	}
+}
+
+func TestGTIDText(t *testing.T) {
+	uuid, err := ParseUUID(sidA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, g := range map[string]interface {
+		String() string
+		AppendText([]byte) ([]byte, error)
+	}{
+		sidA:            uuid,
+		sidA + ":5":     GTID{UUID: uuid, Sequence: 5},
+		sidA + ":tag:5": GTID{UUID: uuid, Tag: "tag", Sequence: 5},
+		"1-2-3":         MariaGTID{Domain: 1, ServerID: 2, Sequence: 3},
+	} {
+		if text, err := g.AppendText(nil); g.String() != want || string(text) != want || err != nil {
+			t.Errorf("got %s and %s, want %s", g, text, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package binlog
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/zlib"
 	"fmt"
 	"io"
@@ -58,32 +59,86 @@ func DecompressMariaQuery(body []byte, max int) ([]byte, error) {
 func appendInflated(fixed, data []byte, max int) ([]byte, error) {
 	c := newCursor(data)
 	head := c.u8()
-	width := int(head & 0x07)
+	if c.short || head&0x80 == 0 || head>>4&0x07 != 0 {
+		return nil, fmt.Errorf("compressed part of %d bytes begins with %#02x", len(data), head)
+	}
+	size, err := c.unpackedSize(int(head&0x07), max)
+	if err != nil {
+		return nil, err
+	}
+	return appendZlib(slices.Grow(slices.Clip(fixed), size), c.rest(), size)
+}
+
+// AppendMariaColumn appends the value of a cell of a compressed column of MariaDB
+// (TypeBlobCompressed, TypeVarcharCompressed), given without its length prefix.
+// max bounds the bytes of the value.
+//
+// The first byte of a cell that is not empty has the method in its upper half, 0
+// for stored and 8 for deflate, then a bit that says the deflate stream has no
+// zlib wrapper, then the width of the length, which follows big endian
+// (Field_longstr::compress).
+func AppendMariaColumn(dst, cell []byte, max int) ([]byte, error) {
+	if len(cell) == 0 {
+		return dst, nil
+	}
+	c := newCursor(cell)
+	head := c.u8()
+	switch method := head >> 4; method {
+	case 0:
+		if c.len() > max {
+			return nil, fmt.Errorf("compressed column: stored %d bytes, more than the %d allowed", c.len(), max)
+		}
+		return append(dst, c.rest()...), nil
+	case 8:
+	default:
+		return nil, fmt.Errorf("compressed column: method %d is not known", method)
+	}
+	size, err := c.unpackedSize(int(head&0x07), max)
+	if err != nil {
+		return nil, fmt.Errorf("compressed column: %w", err)
+	}
+	dst = slices.Grow(dst, size)
+	if head&0x08 == 0 {
+		dst, err = appendZlib(dst, c.rest(), size)
+	} else {
+		dst, err = appendStream(dst, flate.NewReader(bytes.NewReader(c.rest())), size)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compressed column: %w", err)
+	}
+	return dst, nil
+}
+
+// unpackedSize reads the length of what the rest of c unpacks to and checks that
+// it is possible.
+func (c *cursor) unpackedSize(width, max int) (int, error) {
 	var size uint64
 	for _, b := range c.bytes(uint64(width)) {
 		size = size<<8 | uint64(b)
 	}
-	if err := c.err("compressed part"); err != nil {
-		return nil, err
+	switch {
+	case c.short || width == 0 || width > 4:
+		return 0, fmt.Errorf("length of %d bytes in %d", width, c.total)
+	case size > uint64(max):
+		return 0, fmt.Errorf("unpacks to %d bytes, more than the %d allowed", size, max)
+	case size > uint64(c.len())*maxDeflateRatio:
+		return 0, fmt.Errorf("%d bytes cannot unpack to %d", c.len(), size)
 	}
-	if algorithm := head >> 4 & 0x07; algorithm != 0 || head&0x80 == 0 || width == 0 || width > 4 {
-		return nil, fmt.Errorf("compressed part begins with unknown byte %#02x", head)
-	}
-	if size > uint64(max) {
-		return nil, fmt.Errorf("unpacks to %d bytes, more than the %d allowed", size, max)
-	}
-	if size > uint64(c.len())*maxDeflateRatio {
-		return nil, fmt.Errorf("%d bytes cannot unpack to %d", c.len(), size)
-	}
-	return appendZlib(slices.Grow(slices.Clip(fixed), int(size)), c.rest(), int(size))
+	return int(size), nil
 }
 
-// appendZlib appends the exactly size bytes of a zlib stream to dst.
+// appendZlib appends the exactly size bytes of a zlib stream to dst, which
+// has room for them.
 func appendZlib(dst, stream []byte, size int) ([]byte, error) {
 	z, err := zlib.NewReader(bytes.NewReader(stream))
 	if err != nil {
 		return nil, err
 	}
+	return appendStream(dst, z, size)
+}
+
+// appendStream appends the exactly size bytes that z gives.
+func appendStream(dst []byte, z io.Reader, size int) ([]byte, error) {
 	start := len(dst)
 	dst = dst[:start+size]
 	if _, err := io.ReadFull(z, dst[start:]); err != nil {

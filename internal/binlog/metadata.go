@@ -54,9 +54,10 @@ const (
 	metaEnumSetCharset   = 11
 	metaVisibility       = 12
 	metaVectorDimensions = 13
-	collationLimit       = 1 << 16 // collation ids are below this
-	metaWhat             = "optional metadata"
 )
+
+// collationLimit bounds collation ids; MariaDB's go beyond 2048.
+const collationLimit = 1 << 16
 
 // Metadata parses m.Optional. Fields with unknown numbers are skipped. An error
 // means that a known field does not fit the columns; then nothing of it
@@ -77,7 +78,7 @@ func (m *TableMap) Metadata() (*Metadata, error) {
 			return nil, fmt.Errorf("table map of %s.%s: %w", m.Schema, m.Name, err)
 		}
 	}
-	if err := c.err(metaWhat); err != nil {
+	if err := c.err("optional metadata"); err != nil {
 		return nil, fmt.Errorf("table map of %s.%s: %w", m.Schema, m.Name, err)
 	}
 	return p.md, nil
@@ -125,7 +126,7 @@ func (p *metadataParser) field(number uint8, value []byte) error {
 		return nil
 	}
 	if c.short || c.len() > 0 {
-		return fmt.Errorf("%s field %d of %d bytes does not fit the %d columns", metaWhat, number, len(value), len(p.m.Types))
+		return fmt.Errorf("optional metadata field %d of %d bytes does not fit the %d columns", number, len(value), len(p.m.Types))
 	}
 	return nil
 }

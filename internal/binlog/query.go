@@ -1,9 +1,6 @@
 package binlog
 
-import (
-	"bytes"
-	"fmt"
-)
+import "bytes"
 
 // Query is a QUERY_EVENT: a statement as text, which in row format means DDL
 // and the borders of transactions. Its slices alias the event.
@@ -183,9 +180,4 @@ func skipDBNames(c *cursor) {
 		}
 		c.skip(uint64(end) + 1)
 	}
-}
-
-// String is for debugging output.
-func (q Query) String() string {
-	return fmt.Sprintf("query in %q: %q", q.Schema, q.SQL)
 }

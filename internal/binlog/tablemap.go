@@ -53,6 +53,12 @@ func (e *ColumnTypeError) Error() string {
 // bytes<<8 | further bits; blobs, JSON, GEOMETRY and VECTOR the width of their
 // length prefix; FLOAT and DOUBLE their size; TIME2, DATETIME2 and TIMESTAMP2
 // their fractional digits; TYPED_ARRAY that of its elements; else 0.
+//
+// One thing a table map does not tell: MariaDB writes TIME, DATETIME and TIMESTAMP
+// columns that have fractional digits in its formats of before 10.1
+// (mysql56_temporal_format=OFF, or never converted since) with the old type
+// numbers and no metadata, though their cells are wider. Whoever knows the
+// table's definition may set Meta to the number of digits.
 func ParseTableMap(body []byte, fd *FormatDescription) (*TableMap, error) {
 	c := newCursor(bytes.Clone(body))
 	m := &TableMap{ID: c.uint(fd.tableIDWidth(EventTableMap)), Flags: c.u16()}
