@@ -46,7 +46,7 @@ type Server struct {
 	listener net.Listener
 	wg       sync.WaitGroup
 
-	mu         sync.Mutex // guards what follows
+	mu         sync.Mutex        // guards what follows
 	conns      map[net.Conn]bool // false when hung up
 	requests   [][]byte
 	filter     string
