@@ -144,6 +144,7 @@ func (p *parser) element(t *CreateTable) error {
 	}
 	if p.at("PERIOD") && p.before("FOR") {
 		p.foreign = true
+		p.period = true
 		return p.skipElement()
 	}
 	c, err := p.column()
@@ -531,6 +532,7 @@ func (p *parser) tableOptions(t *CreateTable) error {
 		case p.atSymbol('('), p.atAny("IGNORE", "REPLACE", "AS", "SELECT", "WITH", "VALUES", "TABLE"):
 			if p.at("WITH") && p.before("SYSTEM") {
 				p.foreign = true
+				t.Versioned = !p.period
 				return p.skipStatement()
 			}
 			return p.query(t)

@@ -52,6 +52,7 @@ type CreateTable struct {
 	Like        *Name // CREATE TABLE … LIKE
 	Select      bool  // CREATE TABLE … SELECT: there may be more columns than named
 	Sequence    bool  // a sequence of MariaDB
+	Versioned   bool  // MariaDB: WITH SYSTEM VERSIONING without columns for the period
 }
 
 // ChangeKind says what a Change does.

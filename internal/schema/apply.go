@@ -1,0 +1,122 @@
+package schema
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/towpath-cdc/towpath/internal/ddl"
+)
+
+// Flags of sql_mode that change how a statement is read (MySQL's query_options.h).
+const (
+	modeANSIQuotes         = 1 << 2
+	modeNoBackslashEscapes = 1 << 20
+)
+
+// Apply follows a statement of the stream, as ApplyMode does with the default sql_mode.
+func (t *Tracker) Apply(ctx context.Context, sql, currentSchema string) error {
+	return t.ApplyMode(ctx, sql, currentSchema, 0)
+}
+
+// ApplyMode follows a statement of the stream, written with the given
+// sql_mode. currentSchema is the session's. It never loads anything. An error
+// says that the statement could not be understood; the tables it is about have
+// been forgotten then and are loaded again when they are needed, so the stream
+// can go on.
+func (t *Tracker) ApplyMode(_ context.Context, sql, currentSchema string, sqlMode uint64) error {
+	changes, err := ddl.Changes(sql, currentSchema, ddl.Options{
+		ANSIQuotes:         sqlMode&modeANSIQuotes != 0,
+		NoBackslashEscapes: sqlMode&modeNoBackslashEscapes != 0,
+		Server:             t.opts.Server,
+	})
+	if len(changes) > 0 {
+		clear(t.resolved)
+	}
+	if err != nil && len(changes) == 0 && strings.Contains(strings.ToLower(sql), "table") {
+		t.Reset(false)
+	}
+	for i := range changes {
+		if e := t.apply(&changes[i]); e != nil && err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("follow statement: %w", err)
+	}
+	return nil
+}
+
+// apply makes one change.
+func (t *Tracker) apply(c *ddl.Change) error {
+	key := t.key(c.Table)
+	switch c.Kind {
+	case ddl.Create:
+		t.create(c)
+	case ddl.Drop, ddl.Unknown:
+		delete(t.tables, key)
+	case ddl.Rename:
+		d := t.tables[key]
+		delete(t.tables, key)
+		delete(t.tables, t.key(c.To))
+		if d != nil {
+			t.keep(c.To, d.renamed(c.To))
+		}
+	case ddl.Alter:
+		return t.alter(c)
+	case ddl.CreateSchema:
+		t.schemas[key.Schema] = c.Charset
+	case ddl.DropSchema:
+		delete(t.schemas, key.Schema)
+		for name := range t.tables {
+			if name.Schema == key.Schema {
+				delete(t.tables, name)
+			}
+		}
+	}
+	return nil
+}
+
+// create follows a CREATE TABLE.
+func (t *Tracker) create(c *ddl.Change) {
+	key := t.key(c.Table)
+	if c.Create.IfNotExists && t.tables[key] != nil {
+		return // the server logs the statement whether it did something or not
+	}
+	delete(t.tables, key)
+	if c.Create.Select {
+		return // the query may add columns
+	}
+	if like := c.Create.Like; like != nil {
+		if d := t.tables[t.key(*like)]; d != nil {
+			t.keep(c.Table, d.renamed(c.Table))
+		}
+		return
+	}
+	create := *c.Create
+	if create.Charset == "" {
+		create.Charset = t.schemas[key.Schema]
+	}
+	d := define(&create, c.Table, t.opts.Server, false)
+	d.table.Certain = !c.Create.IfNotExists // it may have been there before the stream
+	t.keep(c.Table, d)
+}
+
+// alter follows an ALTER TABLE on a known table.
+func (t *Tracker) alter(c *ddl.Change) error {
+	key := t.key(c.Table)
+	d := t.tables[key]
+	if d == nil {
+		return nil
+	}
+	altered, err := d.alter(c.Items, t.opts.Server)
+	if err != nil {
+		delete(t.tables, key)
+		if d.table.Certain {
+			return err
+		}
+		return nil // the live definition was already altered
+	}
+	t.keep(c.Table, altered)
+	return nil
+}

@@ -1,0 +1,186 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unique"
+
+	"github.com/towpath-cdc/towpath/internal/ddl"
+)
+
+// definition is what is kept of a table: what its rows are decoded with, and
+// what is needed to follow a DDL.
+type definition struct {
+	table   *Table
+	keys    []ddl.Key
+	charset string // default character set, lower case; "" when unknown
+	hidden  int    // columns at the end that SHOW CREATE TABLE does not show
+	spelled bool   // the type texts have been compared with the server's own
+}
+
+// intern makes equal strings share their memory, and frees the statement that
+// they were cut from.
+func intern(s string) string { return unique.Make(s).Value() }
+
+// versionColumns are the columns that MariaDB adds to a table WITH SYSTEM
+// VERSIONING which names none for its period (vers_init_sys_field).
+var versionColumns = []Column{{Name: "row_start", Type: "timestamp(6)"}, {Name: "row_end", Type: "timestamp(6)", Key: true}}
+
+// define makes the definition that a CREATE TABLE gives. With live the text is
+// the server's own, else types are put as the server would.
+func define(t *ddl.CreateTable, name ddl.Name, s ddl.Server, live bool) *definition {
+	d := &definition{
+		table:   &Table{Schema: intern(name.Schema), Name: intern(name.Table), Certain: !live},
+		charset: intern(t.Charset),
+		spelled: live,
+	}
+	for i := range t.Columns {
+		d.table.Columns = append(d.table.Columns, newColumn(&t.Columns[i], s, t.Charset, live))
+		d.addColumnKeys(&t.Columns[i])
+	}
+	for _, k := range t.Keys {
+		d.addKey(k)
+	}
+	if t.Versioned {
+		d.version()
+	}
+	d.markKeys()
+	return d
+}
+
+// newColumn makes the column of a definition. charset is the table's default.
+func newColumn(c *ddl.Column, s ddl.Server, charset string, live bool) Column {
+	canonical := c.Type.Canonical(s, charset)
+	text := canonical.Text()
+	if live {
+		text = c.Type.Text()
+	}
+	return Column{
+		Name:     intern(c.Name),
+		Type:     intern(text),
+		Nullable: !c.NotNull,
+		Unsigned: canonical.Unsigned,
+		Charset:  intern(canonical.Charset),
+	}
+}
+
+// version adds the hidden columns of a system-versioned table.
+func (d *definition) version() {
+	d.table.Columns = append(d.table.Columns, versionColumns...)
+	d.hidden = len(versionColumns)
+}
+
+// addColumnKeys adds the keys that are written at a column.
+func (d *definition) addColumnKeys(c *ddl.Column) {
+	if c.Primary {
+		d.addKey(ddl.Key{Kind: ddl.PrimaryKey, Name: "PRIMARY", Columns: []string{c.Name}})
+	}
+	if c.Unique {
+		d.addKey(ddl.Key{Kind: ddl.UniqueKey, Columns: []string{c.Name}})
+	}
+}
+
+// addKey adds a key if it matters here. One without name is called after its
+// first column, with a number if that is taken (make_unique_key_name).
+func (d *definition) addKey(k ddl.Key) {
+	if k.Kind == ddl.OtherKey || len(k.Columns) == 0 {
+		return
+	}
+	columns := make([]string, len(k.Columns))
+	for i, c := range k.Columns {
+		columns[i] = intern(c)
+	}
+	k.Columns = columns
+	if k.Name == "" {
+		k.Name = columns[0]
+		for n := 2; d.findKey(k.Name) >= 0; n++ {
+			k.Name = fmt.Sprintf("%s_%d", columns[0], n)
+		}
+	}
+	k.Name = intern(k.Name)
+	d.keys = append(d.keys, k)
+}
+
+func (d *definition) findKey(name string) int {
+	return slices.IndexFunc(d.keys, func(k ddl.Key) bool { return strings.EqualFold(k.Name, name) })
+}
+
+// markKeys sets what the columns say of keys.
+func (d *definition) markKeys() {
+	for i := range d.table.Columns[:len(d.table.Columns)-d.hidden] {
+		c := &d.table.Columns[i]
+		c.Key, c.Unique = false, false
+		for _, k := range d.keys {
+			if !slices.ContainsFunc(k.Columns, func(name string) bool { return strings.EqualFold(name, c.Name) }) {
+				continue
+			}
+			if k.Kind == ddl.PrimaryKey {
+				c.Key, c.Nullable = true, false
+			} else {
+				c.Unique = true
+			}
+		}
+	}
+	hasKey := d.findKey("PRIMARY") >= 0
+	for i := len(d.table.Columns) - d.hidden; i < len(d.table.Columns); i++ {
+		d.table.Columns[i].Key = hasKey && d.table.Columns[i].Key
+	}
+}
+
+// clone is a copy to be changed.
+func (d *definition) clone() *definition {
+	c := *d
+	table := *d.table
+	table.Columns = slices.Clone(table.Columns)
+	c.table = &table
+	c.keys = make([]ddl.Key, len(d.keys))
+	for i, k := range d.keys {
+		k.Columns = slices.Clone(k.Columns)
+		c.keys[i] = k
+	}
+	return &c
+}
+
+// renamed is the definition under another name.
+func (d *definition) renamed(name ddl.Name) *definition {
+	c := *d
+	table := *d.table
+	table.Schema, table.Name = intern(name.Schema), intern(name.Table)
+	c.table = &table
+	return &c
+}
+
+// spell takes over the live server's spelling of types for columns that are
+// the same at the same place.
+func (d *definition) spell(live *definition) {
+	d.spelled = true
+	for i := range d.table.Columns {
+		if i >= len(live.table.Columns) {
+			return
+		}
+		mine, theirs := &d.table.Columns[i], &live.table.Columns[i]
+		if !strings.EqualFold(mine.Name, theirs.Name) || mine.Type == theirs.Type && mine.Charset == theirs.Charset {
+			continue
+		}
+		if equivalent(mine.Type, theirs.Type) {
+			mine.Type, mine.Unsigned = theirs.Type, theirs.Unsigned
+			if mine.Charset == "" {
+				mine.Charset = theirs.Charset
+			}
+		}
+	}
+}
+
+// equivalent compares two type texts by what they store.
+func equivalent(a, b string) bool {
+	if a == b {
+		return true
+	}
+	t, err := ddl.ParseType(a)
+	if err != nil {
+		return false
+	}
+	u, err := ddl.ParseType(b)
+	return err == nil && t.Equivalent(u)
+}
