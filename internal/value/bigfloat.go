@@ -6,15 +6,15 @@ import "math/bits"
 // bits, for the smallest subnormal double, and some to spare.
 const bigWords = 20
 
-// A big is a natural number of at most 64*bigWords bits, least significant word
+// A natural is a natural number of at most 64*bigWords bits, least significant word
 // first. It lives on the stack.
-type big struct {
+type natural struct {
 	w [bigWords]uint64
 	n int // words in use; the highest is not zero
 }
 
 // setScaled sets x to v × 5^five × 2^two.
-func (x *big) setScaled(v uint64, five, two int) {
+func (x *natural) setScaled(v uint64, five, two int) {
 	x.n = two / 64
 	x.w[x.n] = v
 	x.n++
@@ -27,7 +27,7 @@ func (x *big) setScaled(v uint64, five, two int) {
 }
 
 // mul multiplies x by v.
-func (x *big) mul(v uint64) {
+func (x *natural) mul(v uint64) {
 	var carry uint64
 	for i := range x.w[:x.n] {
 		hi, lo := bits.Mul64(x.w[i], v)
@@ -42,7 +42,7 @@ func (x *big) mul(v uint64) {
 }
 
 // shift multiplies x by 2^s for s below 64.
-func (x *big) shift(s uint) {
+func (x *natural) shift(s uint) {
 	var carry uint64
 	for i := range x.w[:x.n] {
 		v := x.w[i]
@@ -56,7 +56,7 @@ func (x *big) shift(s uint) {
 }
 
 // cmp returns the sign of x - y.
-func (x *big) cmp(y *big) int {
+func (x *natural) cmp(y *natural) int {
 	if x.n != y.n {
 		if x.n < y.n {
 			return -1
@@ -75,7 +75,7 @@ func (x *big) cmp(y *big) int {
 }
 
 // add sets x to x + y.
-func (x *big) add(y *big) {
+func (x *natural) add(y *natural) {
 	n := max(x.n, y.n)
 	var c uint64
 	for i := range n {
@@ -91,7 +91,7 @@ func (x *big) add(y *big) {
 // quotient returns floor(x/y), which must be at most 10, and leaves the
 // remainder in x. The top word of y must be at least 2^59, so that the first
 // estimate is at most one too small.
-func (x *big) quotient(y *big) byte {
+func (x *natural) quotient(y *natural) byte {
 	if x.n < y.n {
 		return 0
 	}
@@ -111,7 +111,7 @@ func (x *big) quotient(y *big) byte {
 }
 
 // subMul sets x to x - q×y, which must not be negative.
-func (x *big) subMul(y *big, q uint64) {
+func (x *natural) subMul(y *natural, q uint64) {
 	if q == 0 {
 		return
 	}
@@ -135,7 +135,7 @@ func (x *big) subMul(y *big, q uint64) {
 // generateLarge does the digits of mantissa × 5^b5 × 2^b2 over 5^s5 × 2^s2 in
 // long arithmetic, for a gap of 5^b5 × 2^m2.
 func (f *floatDigits) generateLarge(exp int, mantissa uint64, b5, b2, s5, s2, m2 int) {
-	var s, b, m, tens big
+	var s, b, m, tens natural
 	s.setScaled(1, s5, s2)
 	// Normalize s to a top word of 59 or 60 bits: ten times it fits the word.
 	norm := (60 - bits.Len64(s.w[s.n-1])) & 63

@@ -3,7 +3,6 @@ package value
 import (
 	"encoding/binary"
 	"math/bits"
-	"slices"
 )
 
 // pairs holds "00" to "99", so that two digits cost one lookup.
@@ -53,9 +52,17 @@ func AppendInt(dst []byte, v int64) []byte {
 // appendDigits appends the last n decimal digits of v, with leading zeros.
 func appendDigits(dst []byte, v uint64, n int) []byte {
 	at := len(dst)
-	dst = slices.Grow(dst, n)[:at+n]
+	dst = extend(dst, n)
 	putDigits(dst[at:], v)
 	return dst
+}
+
+// extend returns dst with n more bytes of any content. There is room as a rule.
+func extend(dst []byte, n int) []byte {
+	if end := len(dst) + n; end <= cap(dst) {
+		return dst[:end]
+	}
+	return append(dst, make([]byte, n)...)
 }
 
 // putDigits fills out with the last len(out) decimal digits of v.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/towpath-cdc/towpath/internal/charset"
 )
@@ -411,7 +410,7 @@ func escapeJSON(dst []byte, start int) []byte {
 		return dst
 	}
 	from := len(dst)
-	dst = slices.Grow(dst, extra)[:from+extra]
+	dst = extend(dst, extra)
 	shiftEscaped(dst, i, from)
 	return dst
 }

@@ -71,23 +71,59 @@ func appendFraction(dst []byte, micros uint32, fsp int) []byte {
 	return appendDigits(dst, uint64(micros/fractionPow[fsp]), fsp)
 }
 
-// appendDate appends YYYY-MM-DD. The year may have more digits.
-func appendDate(dst []byte, year, month, day uint32) []byte {
-	if year > maxYear {
-		dst = AppendUint(dst, uint64(year))
-	} else {
-		hi := year / 100
-		lo := year - hi*100
-		dst = append(dst, pairs[2*hi], pairs[2*hi+1], pairs[2*lo], pairs[2*lo+1])
-	}
-	m, d := 2*(month%100), 2*(day%100)
-	return append(dst, '-', pairs[m], pairs[m+1], '-', pairs[d], pairs[d+1])
+// put2 writes v, of which only the last two digits count, to out[i] and out[i+1].
+func put2(out []byte, i int, v uint32) {
+	p := 2 * (v % 100)
+	out[i+1] = pairs[p+1]
+	out[i] = pairs[p]
+}
+
+// putDate writes YYYY-MM-DD to the first ten bytes of out, for years of up to
+// four digits.
+func putDate(out []byte, year, month, day uint32) {
+	_ = out[len(zeroDate)-1]
+	put2(out, 0, year/100)
+	put2(out, 2, year)
+	out[4] = '-'
+	put2(out, 5, month)
+	out[7] = '-'
+	put2(out, 8, day)
+}
+
+// putClock writes HH:MM:SS to the first eight bytes of out.
+func putClock(out []byte, hour, minute, second uint32) {
+	_ = out[len(zeroTime)-1]
+	put2(out, 0, hour)
+	out[2] = ':'
+	put2(out, 3, minute)
+	out[5] = ':'
+	put2(out, 6, second)
 }
 
 // appendClock appends HH:MM:SS for numbers below 100.
 func appendClock(dst []byte, hour, minute, second uint32) []byte {
-	h, m, s := 2*(hour%100), 2*(minute%100), 2*(second%100)
-	return append(dst, pairs[h], pairs[h+1], ':', pairs[m], pairs[m+1], ':', pairs[s], pairs[s+1])
+	at := len(dst)
+	dst = extend(dst, len(zeroTime))
+	putClock(dst[at:], hour, minute, second)
+	return dst
+}
+
+// A datetime is a date and time of day in its parts. The year has up to four
+// digits and the others up to two; that they make sense is not required.
+type datetime struct {
+	year, month, day     uint32
+	hour, minute, second uint32
+}
+
+// append appends YYYY-MM-DD HH:MM:SS.
+func (d datetime) append(dst []byte) []byte {
+	at := len(dst)
+	dst = extend(dst, len(zeroDatetime))
+	out := dst[at:]
+	putDate(out, d.year, d.month, d.day)
+	out[len(zeroDate)] = ' '
+	putClock(out[len(zeroDate)+1:], d.hour, d.minute, d.second)
+	return dst
 }
 
 // AppendYear appends a YEAR value: 0000 or 1900+v.
@@ -99,12 +135,16 @@ func AppendYear(dst []byte, v byte) []byte {
 }
 
 // AppendDate appends a DATE value, the 24 bits of which are year*512 + month*32
-// + day. Parts that are zero stay zero.
+// + day. Parts that are zero stay zero. Years beyond 9999, which MySQL does not
+// store, lose their first digit.
 func AppendDate(dst []byte, v uint32) []byte {
 	if v == 0 {
 		return append(dst, zeroDate...)
 	}
-	return appendDate(dst, v>>9, v>>5&15, v&31)
+	at := len(dst)
+	dst = extend(dst, len(zeroDate))
+	putDate(dst[at:], v>>9, v>>5&15, v&31)
+	return dst
 }
 
 // AppendTimeOld appends a TIME value in the layout before MySQL 5.6, the number
@@ -163,14 +203,16 @@ func AppendTime2(dst, data []byte, fsp int) ([]byte, error) {
 }
 
 // AppendDatetimeOld appends a DATETIME value in the layout before MySQL 5.6,
-// the number YYYYMMDDhhmmss.
+// the number YYYYMMDDhhmmss. Digits before these are not looked at.
 func AppendDatetimeOld(dst []byte, v uint64) []byte {
 	if v == 0 {
 		return append(dst, zeroDatetime...)
 	}
-	date, clock := v/1e6, uint32(v%1e6)
-	dst = appendDate(dst, uint32(date/1e4), uint32(date/100%100), uint32(date%100))
-	return appendClock(append(dst, ' '), clock/1e4, clock/100%100, clock%100)
+	date, clock := uint32(v/1e6), uint32(v%1e6)
+	return datetime{
+		date / 1e4, date / 100, date,
+		clock / 1e4, clock / 100, clock,
+	}.append(dst)
 }
 
 // AppendDatetime2 appends a DATETIME value in the layout of MySQL 5.6 and
@@ -197,7 +239,9 @@ func AppendDatetime2(dst, data []byte, fsp int) ([]byte, error) {
 // AppendDatetime2) without its offset.
 func appendPackedDatetime(dst []byte, packed uint64) []byte {
 	ym := uint32(packed >> 22)
-	dst = appendDate(dst, ym/13, ym%13, uint32(packed>>17)&31)
 	hms := uint32(packed & (1<<17 - 1))
-	return appendClock(append(dst, ' '), hms>>12, hms>>6&63, hms&63)
+	return datetime{
+		ym / 13, ym % 13, uint32(packed>>17) & 31,
+		hms >> 12, hms >> 6 & 63, hms & 63,
+	}.append(dst)
 }

@@ -38,12 +38,14 @@ func NewZone(loc *time.Location) *Zone {
 	for sec := int64(0); sec <= math.MaxUint32; {
 		t := time.Unix(sec, 0).In(loc)
 		_, offset := t.Zone()
-		last := int64(math.MaxUint32)
-		if _, end := t.ZoneBounds(); !end.IsZero() && end.Unix() > sec {
-			last = min(last, end.Unix()-1)
+		next := offsetEnd(t)
+		last := uint32(min(next-1, math.MaxUint32))
+		if n := len(z.spans); n > 0 && z.spans[n-1].offset == int32(offset) {
+			z.spans[n-1].last = last
+		} else {
+			z.spans = append(z.spans, zoneSpan{last, int32(offset)})
 		}
-		z.spans = append(z.spans, zoneSpan{uint32(last), int32(offset)})
-		sec = last + 1
+		sec = next
 	}
 	i := 0
 	for b := range z.buckets {
@@ -53,6 +55,21 @@ func NewZone(loc *time.Location) *Zone {
 		z.buckets[b] = uint16(i)
 	}
 	return z
+}
+
+// offsetEnd returns a second after t up to which the offset is that of t.
+func offsetEnd(t time.Time) int64 {
+	_, end := t.ZoneBounds()
+	switch {
+	case end.IsZero():
+		return math.MaxUint32 + 1
+	case end.After(t):
+		return end.Unix()
+	}
+	// In years beyond the zone's table the bound is a guess of 365 days after
+	// New Year, which on the last day of a leap year has gone by already. No zone
+	// changes but at a full quarter of an hour.
+	return t.Unix()/900*900 + 900
 }
 
 // String returns the name of the time zone.
@@ -118,6 +135,8 @@ func appendUnix(dst []byte, sec int64) []byte {
 		month -= 9
 		year++
 	}
-	dst = appendDate(dst, year, month, dayOfMonth)
-	return appendClock(append(dst, ' '), clock/3600, clock/60%60, clock%60)
+	return datetime{
+		year, month, dayOfMonth,
+		clock / 3600, clock / 60 % 60, clock % 60,
+	}.append(dst)
 }
