@@ -4,7 +4,7 @@ import (
 	"crypto/sha1"
 	"crypto/subtle"
 	"encoding/hex"
-	"fmt"
+	"errors"
 )
 
 // ScrambleSize is the length of a password token and of a stored password hash,
@@ -53,6 +53,9 @@ func seededSum(seed, hash []byte) (sum [ScrambleSize]byte) {
 	return sum
 }
 
+// errNotHex names no byte of the text: it may be a password.
+var errNotHex = errors.New("not hex digits")
+
 // DecodeHex reads a token or a stored hash in either case. An odd number of
 // digits is read as if a 0 stood before them, as Canal does.
 func DecodeHex(text []byte) ([]byte, error) {
@@ -61,7 +64,7 @@ func DecodeHex(text []byte) ([]byte, error) {
 	}
 	b := make([]byte, len(text)/2)
 	if _, err := hex.Decode(b, text); err != nil {
-		return nil, fmt.Errorf("read hex digits: %w", err)
+		return nil, errNotHex
 	}
 	return b, nil
 }

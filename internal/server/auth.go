@@ -36,7 +36,7 @@ func (s *session) authenticate(soft, hard context.Context) error {
 		}
 		ok, err := s.server.accepts(&auth, s.seed[:])
 		if err != nil {
-			return fmt.Errorf("read password token: %w", err)
+			return fmt.Errorf("authenticate user %q: %w", auth.Username, err)
 		}
 		if ok {
 			return s.authenticated(hard, &auth)
@@ -76,7 +76,9 @@ func idleLimit(ms protocol.Opt[int32]) time.Duration {
 	return time.Duration(ms.Value) * time.Millisecond
 }
 
-var errShortToken = errors.New("token is too short")
+// errNoToken is a client's mistake, not a wrong password: canal-python 0.4 sends
+// the password itself.
+var errNoToken = errors.New("password is not a scramble token in hex")
 
 // accepts decides about credentials as Canal's server does. The error says that
 // the token is none at all, for which Canal closes the connection.
@@ -91,11 +93,8 @@ func (s *Server) accepts(auth *protocol.ClientAuth, seed []byte) (bool, error) {
 		return false, nil
 	}
 	token, err := protocol.DecodeHex(auth.Password)
-	if err != nil {
-		return false, err
-	}
-	if len(token) < protocol.ScrambleSize {
-		return false, errShortToken
+	if err != nil || len(token) < protocol.ScrambleSize {
+		return false, errNoToken
 	}
 	return protocol.CheckScramble(token, hash, seed), nil
 }
