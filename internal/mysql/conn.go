@@ -13,6 +13,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/client"
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 
+	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/config"
 )
 
@@ -251,8 +252,15 @@ func (c *Conn) queryValue(ctx context.Context, sql string) (value string, ok boo
 // ID is the server's number of this connection, as in SHOW PROCESSLIST.
 func (c *Conn) ID() uint32 { return c.client.GetConnectionID() }
 
-// Version is what the server's greeting says.
-func (c *Conn) Version() string { return c.client.GetServerVersion() }
+// Version is what the server's greeting says, without the "5.5.5-" that MariaDB
+// puts in front for the sake of old replicas.
+func (c *Conn) Version() string {
+	v := c.client.GetServerVersion()
+	if rest, ok := strings.CutPrefix(v, "5.5.5-"); ok && flavorOf(v) == binlog.FlavorMariaDB {
+		return rest
+	}
+	return v
+}
 
 // Secure reports whether the connection is encrypted.
 func (c *Conn) Secure() bool { return c.secure }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/towpath-cdc/towpath/internal/schema"
 )
 
 // Tables reads table definitions over a connection of its own, which it opens
@@ -24,18 +26,11 @@ func NewTables(cfg Config) *Tables {
 	return t
 }
 
-// What LoadTable answers for a table that is not there or may not be seen.
-var (
-	ErrNoTable     = errors.New("no such table")
-	ErrNoPrivilege = errors.New("no privilege on the table")
-)
-
 // ErrClosed says that a Tables was closed.
 var ErrClosed = errors.New("table loader is closed")
 
-// LoadTable returns the text of SHOW CREATE TABLE. A missing table (or a view
-// that lost its base) and a table the account may not see are told by the
-// sentinels below.
+// LoadTable implements schema.Loader with SHOW CREATE TABLE. Errors wrap
+// schema.ErrNoTable and schema.ErrNoPrivilege where they apply.
 func (t *Tables) LoadTable(ctx context.Context, schemaName, table string) (string, error) {
 	select {
 	case <-t.turn:
@@ -98,9 +93,11 @@ func quoteName(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") 
 func tableError(err error) error {
 	switch Code(err) {
 	case CodeNoSuchTable, CodeBadDB:
-		return fmt.Errorf("%w: %w", ErrNoTable, err)
+		return fmt.Errorf("%w: %w", schema.ErrNoTable, err)
 	case CodeTableAccessDenied, CodeDBAccessDenied:
-		return fmt.Errorf("%w: %w", ErrNoPrivilege, err)
+		return fmt.Errorf("%w: %w", schema.ErrNoPrivilege, err)
 	}
 	return err
 }
+
+var _ schema.Loader = (*Tables)(nil)

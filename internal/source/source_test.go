@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -141,6 +142,10 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
+func newLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
 func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -170,7 +175,7 @@ func run(t *testing.T, o Options) *running {
 		r = o.Handler.(*recorder)
 	}
 	logs := &lockedBuffer{}
-	o.Logger = slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o.Logger = newLogger(logs)
 	ctx, cancel := context.WithCancel(t.Context())
 	x := &running{Source: New(o), r: r, logs: logs, done: make(chan error, 1), stop: cancel}
 	go func() { x.done <- x.Run(ctx) }()
@@ -371,10 +376,10 @@ func TestReconnect(t *testing.T) {
 				}
 				return mysqltest.Fault{}
 			}
+			server.Heartbeat = 50 * time.Millisecond
 			o := testOptions(server.Address())
 			o.Instance.Master.Start.File = "mysql-bin.000001"
 			o.ReadTimeout = 300 * time.Millisecond
-			server.Heartbeat = 50 * time.Millisecond
 			var states sync.Map
 			o.Hooks.State = func(st State) {
 				if st.Phase == PhaseWaiting {

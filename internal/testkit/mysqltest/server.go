@@ -40,8 +40,8 @@ type Dump struct {
 	GTIDSet  []byte // nil for a dump by file
 }
 
-// Server is a fake MySQL server. Its fields may be set until the first
-// connection; Log may grow at any time.
+// Server is a fake MySQL server. Its fields may be set until Address is first
+// called, which is when it begins to serve; Log may grow at any time.
 type Server struct {
 	Version   string // "5.7.22-log"
 	Log       *Log
@@ -66,6 +66,7 @@ type Server struct {
 	threads    uint32
 
 	listener net.Listener
+	serving  sync.Once
 	wg       sync.WaitGroup
 }
 
@@ -76,7 +77,7 @@ type Answer struct {
 	Err     *Err
 }
 
-// Start begins to serve log on a free port; the test's end stops it.
+// Start returns a server for log on a free port; the test's end stops it.
 func Start(t testing.TB, log *Log) *Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -87,13 +88,15 @@ func Start(t testing.TB, log *Log) *Server {
 		"server_id": fmt.Sprint(ServerID), "server_uuid": SID.String(), "log_bin": "ON", "binlog_format": "ROW", "binlog_row_image": "FULL",
 		"binlog_checksum": "CRC32", "gtid_mode": "ON", "lower_case_table_names": "0", "version_comment": "fake",
 	}}
-	s.wg.Go(s.accept)
 	t.Cleanup(s.Close)
 	return s
 }
 
 // Address is host:port.
-func (s *Server) Address() string { return s.listener.Addr().String() }
+func (s *Server) Address() string {
+	s.serving.Do(func() { s.wg.Go(s.accept) })
+	return s.listener.Addr().String()
+}
 
 // Close stops listening, drops all connections and waits for them.
 func (s *Server) Close() {
