@@ -309,7 +309,7 @@ func (p *parser) keyParts(k *Key) error {
 
 // functionalPart reads an expression and notes the names in it.
 func (p *parser) functionalPart(k *Key) error {
-	k.Functional = true
+	k.Expressions++
 	q := *p
 	if err := p.skipParens(); err != nil {
 		return err

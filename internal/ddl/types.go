@@ -1,7 +1,5 @@
 package ddl
 
-import "slices"
-
 // Name is the full name of a table, as the server knows it. Schema is empty
 // when a statement names none and the session had none.
 type Name struct{ Schema, Table string }
@@ -21,13 +19,12 @@ type Column struct {
 	Compressed bool // MariaDB's COMPRESSED
 }
 
-// Key is a key of a table. Functional parts give the columns they mention,
-// with Functional set.
+// Key is a key of a table.
 type Key struct {
-	Kind       KeyKind
-	Name       string // "" when the server chooses it
-	Columns    []string
-	Functional bool
+	Kind        KeyKind
+	Name        string   // "" when the server chooses it
+	Columns     []string // with those that expressions mention
+	Expressions int      // parts that are expressions (functional key parts)
 }
 
 // KeyKind tells keys apart.
@@ -110,6 +107,3 @@ type Item struct {
 	To        Name
 	Condition bool // IF EXISTS or IF NOT EXISTS: not an error if there is nothing to do
 }
-
-// HasColumn reports whether the key has the column, by name in the same case.
-func (k *Key) HasColumn(name string) bool { return slices.Contains(k.Columns, name) }

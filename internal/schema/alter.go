@@ -166,7 +166,7 @@ func (a *alteration) keys() {
 	for i := range d.keys {
 		d.keys[i].Columns = a.keyColumns(d.keys[i].Columns)
 	}
-	d.keys = slices.DeleteFunc(d.keys, func(k ddl.Key) bool { return len(k.Columns) == 0 })
+	d.keys = slices.DeleteFunc(d.keys, func(k ddl.Key) bool { return len(k.Columns) == 0 && k.Expressions == 0 })
 	for _, item := range a.items {
 		if item.Kind == ddl.DropKey {
 			if i := d.findKey(item.Name); i >= 0 {

@@ -25,7 +25,10 @@ func intern(s string) string { return unique.Make(s).Value() }
 
 // versionColumns are the columns that MariaDB adds to a table WITH SYSTEM
 // VERSIONING which names none for its period (vers_init_sys_field).
-var versionColumns = []Column{{Name: "row_start", Type: "timestamp(6)"}, {Name: "row_end", Type: "timestamp(6)", Key: true}}
+var versionColumns = []Column{
+	{Name: "row_start", Type: "timestamp(6)", Hidden: true},
+	{Name: "row_end", Type: "timestamp(6)", Hidden: true},
+}
 
 // define makes the definition that a CREATE TABLE gives. With live the text is
 // the server's own, else types are put as the server would.
@@ -84,7 +87,7 @@ func (d *definition) addColumnKeys(c *ddl.Column) {
 // addKey adds a key if it matters here. One without name is called after its
 // first column, with a number if that is taken (make_unique_key_name).
 func (d *definition) addKey(k ddl.Key) {
-	if k.Kind == ddl.OtherKey || len(k.Columns) == 0 {
+	if k.Kind == ddl.OtherKey && k.Expressions == 0 || len(k.Columns) == 0 && k.Expressions == 0 {
 		return
 	}
 	columns := make([]string, len(k.Columns))
@@ -93,9 +96,13 @@ func (d *definition) addKey(k ddl.Key) {
 	}
 	k.Columns = columns
 	if k.Name == "" {
-		k.Name = columns[0]
+		base := "functional_index"
+		if k.Expressions == 0 {
+			base = columns[0]
+		}
+		k.Name = base
 		for n := 2; d.findKey(k.Name) >= 0; n++ {
-			k.Name = fmt.Sprintf("%s_%d", columns[0], n)
+			k.Name = fmt.Sprintf("%s_%d", base, n)
 		}
 	}
 	k.Name = intern(k.Name)
@@ -115,17 +122,33 @@ func (d *definition) markKeys() {
 			if !slices.ContainsFunc(k.Columns, func(name string) bool { return strings.EqualFold(name, c.Name) }) {
 				continue
 			}
-			if k.Kind == ddl.PrimaryKey {
+			switch k.Kind {
+			case ddl.PrimaryKey:
 				c.Key, c.Nullable = true, false
-			} else {
+			case ddl.UniqueKey:
 				c.Unique = true
 			}
 		}
 	}
-	hasKey := d.findKey("PRIMARY") >= 0
-	for i := len(d.table.Columns) - d.hidden; i < len(d.table.Columns); i++ {
-		d.table.Columns[i].Key = hasKey && d.table.Columns[i].Key
+}
+
+// forRows is the table with the columns behind functional key parts, when the
+// rows have just these in addition. They are the last ones.
+func (d *definition) forRows(r *rows) *Table {
+	extra := 0
+	for _, k := range d.keys {
+		extra += k.Expressions
 	}
+	n := len(d.table.Columns)
+	if extra == 0 || len(r.Types) != n+extra {
+		return d.table
+	}
+	t := *d.table
+	t.Columns = slices.Clone(t.Columns)
+	for i := n; i < n+extra; i++ {
+		t.Columns = append(t.Columns, r.retyped(Column{Name: "!hidden!", Nullable: true, Hidden: true}, i))
+	}
+	return &t
 }
 
 // clone is a copy to be changed.

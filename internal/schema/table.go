@@ -18,6 +18,11 @@ type Column struct {
 	// Charset is the MySQL name of the column's character set when the definition
 	// (or the table's default) names one, in lower case; "" when unknown.
 	Charset string
+
+	// Hidden is true for a column that the server adds on its own and SHOW CREATE
+	// TABLE does not show, but the log has: those of MariaDB's system versioning,
+	// and those behind functional key parts of early MySQL 8.0.
+	Hidden bool
 }
 
 // Table is one version of a table's definition. It is never changed after it

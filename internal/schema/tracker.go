@@ -135,8 +135,9 @@ func (t *Tracker) resolve(ctx context.Context, name ddl.Name, m *binlog.TableMap
 	}
 	known := t.tables[t.key(name)]
 	if known != nil && known.spelled {
-		if q, _ := r.judge(known.table); q == perfect {
-			return known.table, nil
+		table := known.forRows(r)
+		if q, _ := r.judge(table); q == perfect {
+			return table, nil
 		}
 	}
 	live, err := t.load(ctx, name)
@@ -154,7 +155,7 @@ func (t *Tracker) resolve(ctx context.Context, name ddl.Name, m *binlog.TableMap
 		return nil, err
 	}
 	t.keep(name, best)
-	return r.settle(best.table, name)
+	return r.settle(best.forRows(r), name)
 }
 
 // choose compares what is known with the live definition; either may be nil.
@@ -166,8 +167,8 @@ func (t *Tracker) choose(r *rows, known, live *definition) *definition {
 		}
 		return known
 	}
-	knownQuality, _ := r.judge(known.table)
-	liveQuality, _ := r.judge(live.table)
+	knownQuality, _ := r.judge(known.forRows(r))
+	liveQuality, _ := r.judge(live.forRows(r))
 	if liveQuality > knownQuality || liveQuality == knownQuality && !known.table.Certain {
 		return live
 	}
