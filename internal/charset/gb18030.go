@@ -35,11 +35,7 @@ var gbPlane = sync.OnceValue(func() *[gbPlaneCodes]uint16 {
 // fourByte is the loader of GB18030 with runs applied to its pairs in order.
 func fourByte(name string, runs ...[]run) func() Decoder {
 	return sync.OnceValue(func() Decoder {
-		var all []run
-		for _, r := range runs {
-			all = append(all, r...)
-		}
-		return &gb18030{name, newPairTable(simplifiedchinese.GB18030, "", all), gbPlane()}
+		return &gb18030{name, newPairTable(simplifiedchinese.GB18030, "", runs...), gbPlane()}
 	})
 }
 

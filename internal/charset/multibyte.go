@@ -1,6 +1,7 @@
 package charset
 
 import (
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -15,7 +16,7 @@ func (t *pairTable) at(b1, b2 byte) uint16 { return t[int(b1&0x7F)<<8|int(b2)] }
 
 // newPairTable reads out what enc has for all codes of two bytes, behind a
 // common prefix if there is one, and applies runs in order.
-func newPairTable(enc encoding.Encoding, prefix string, runs []run) *pairTable {
+func newPairTable(enc encoding.Encoding, prefix string, runs ...[]run) *pairTable {
 	t := new(pairTable)
 	decoder := enc.NewDecoder()
 	code := append([]byte(prefix), 0, 0)
@@ -26,7 +27,7 @@ func newPairTable(enc encoding.Encoding, prefix string, runs []run) *pairTable {
 			t[i] = uint16(r)
 		}
 	}
-	for _, u := range runs {
+	for _, u := range slices.Concat(runs...) {
 		for i := range u.n {
 			v := u.r
 			if v != 0 {
@@ -61,17 +62,11 @@ type doubleByte struct {
 	pairs *pairTable
 }
 
-// double is the loader of a set of one and two bytes: what enc has, with runs
-// applied in order. Besides ASCII the bytes from oneFirst to oneLast stand
-// alone, for the code points from oneRune on.
+// double is the loader of a set of one and two bytes: the pairs that enc has,
+// with runs applied in order, and besides ASCII the bytes in ones.
 func double(name string, enc encoding.Encoding, ones []onesRun, runs ...[]run) func() Decoder {
 	return sync.OnceValue(func() Decoder {
-		d := &doubleByte{name: name}
-		var all []run
-		for _, r := range runs {
-			all = append(all, r...)
-		}
-		d.pairs = newPairTable(enc, "", all)
+		d := &doubleByte{name: name, pairs: newPairTable(enc, "", runs...)}
 		for i, r := range d.pairs {
 			if r != 0 {
 				d.lead[i>>8|0x80] = true
