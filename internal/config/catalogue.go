@@ -44,7 +44,7 @@ type Key struct {
 	Status  Status
 	Effect  string // what it does, or would do
 	Why     string // for every status but Works: why it does nothing here
-	Quiet   string // value at which a key without effect needs no mention; "" and "false" never do
+	Quiet   string // value at which a key without effect needs no mention; "" stands for false
 	Secret  bool   // never shown
 }
 
@@ -71,6 +71,12 @@ func (k Key) matches(name string) bool {
 	before, rest, _ := strings.Cut(k.Name, "<")
 	_, after, _ := strings.Cut(rest, ">")
 	return len(name) > len(before)+len(after) && strings.HasPrefix(name, before) && strings.HasSuffix(name, after)
+}
+
+// quietAt reports whether a key without effect need not be mentioned when it has
+// this value: it asks for nothing.
+func (k Key) quietAt(value string) bool {
+	return value == "" || value == k.Quiet || k.Quiet == "" && strings.EqualFold(value, "false")
 }
 
 func (k Key) isPattern() bool { return strings.Contains(k.Name, "<") }
@@ -100,7 +106,7 @@ const (
 	whyHistory  = "this version keeps table definitions in memory and reads them from the source; the stored history (TSDB) is not supported yet"
 	whyQueue    = "message queue producers are not supported in this version; with canal.serverMode = tcp nothing reads these keys in Canal either"
 	whyRDS      = "fetching old binlog files from Aliyun RDS/OSS is not supported in this version"
-	whyGroup    = "group-instance.xml (two sources merged into one destination) is not supported in this version"
+	whyGroup    = "merging two sources into one destination (group-instance.xml) is not supported in this version"
 	whyRemoved  = "Canal stopped reading this key after 1.1.4"
 	whyRaw      = "entries are always kept encoded, which is what true asks for"
 	whyChannel  = "there is one client for MySQL and it has TLS; the choice between bio and netty does not arise"

@@ -12,6 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/towpath-cdc/towpath/internal/charset"
+	"github.com/towpath-cdc/towpath/internal/filter"
 )
 
 // instanceFile is the name of the file of an instance in its folder.
@@ -277,8 +280,8 @@ func (r *instanceReader) read(c *Config) Instance {
 // filters fills the filter values.
 func (r *instanceReader) filters(in *Instance) {
 	const prefix = "canal.instance.filter."
-	in.WhiteRegex = r.text(prefix + "regex")
-	in.BlackRegex = r.text(prefix + "black.regex")
+	in.WhiteRegex = r.regex(prefix + "regex")
+	in.BlackRegex = r.regex(prefix + "black.regex")
 	in.WhiteField = r.text(prefix + "field")
 	in.BlackField = r.text(prefix + "black.field")
 	in.DruidDDL = r.flag(prefix + "druid.ddl")
@@ -356,14 +359,27 @@ func (r *instanceReader) password() string {
 	return plain
 }
 
-// charset is the connection charset; UTF8MB4 is MySQL's name for UTF-8.
+// charset is the Java name of the connection charset as package charset spells
+// it; UTF8MB4 is MySQL's name for UTF-8.
 func (r *instanceReader) charset() string {
-	v := r.text("canal.instance.connectionCharset")
-	switch strings.ToUpper(v) {
-	case "UTF8MB4", "UTF8", "UTF-8":
-		return "UTF-8"
+	const key = "canal.instance.connectionCharset"
+	v, src := r.lookup(key)
+	set, err := charset.ByJavaName(v)
+	if err != nil {
+		r.fail(key, v, src, "want the Java name of a character set, such as UTF-8, GBK or ISO-8859-1")
+		return ""
 	}
-	return strings.ToUpper(v)
+	return set.Name()
+}
+
+// regex is a list of table expressions, tried out so that a mistake shows with
+// its place.
+func (r *instanceReader) regex(key string) string {
+	v, src := r.lookup(key)
+	if _, err := filter.Compile(v, true); err != nil {
+		r.fail(key, v, src, err.Error())
+	}
+	return v
 }
 
 // parallelThreads is at least 1; the default is 60 % of the processors.

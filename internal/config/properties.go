@@ -140,6 +140,9 @@ func (r *lineReader) next() (logical []rune, line int, ok bool) {
 		logical = append([]rune(nil), natural...)
 		for endsInBackslash(logical) {
 			logical = logical[:len(logical)-1]
+			if len(logical) == 0 {
+				break // a lone backslash; what follows begins a line of its own
+			}
 			if r.at >= len(r.text) {
 				break
 			}

@@ -148,7 +148,7 @@ func (r *reporter) key(name, value string, src Source, inInstanceFile bool) {
 		}
 	case inInstanceFile && k.Scope != ScopeInstance && value != "":
 		r.add(MisplacedKey, name, src, "this key is read from canal.properties only")
-	case k.Status == Works || value == "" || value == k.Quiet || strings.EqualFold(value, "false"):
+	case k.Status == Works || k.quietAt(value):
 	case k.Status == NotYet:
 		r.merge(Unsupported, name, src, k.Why)
 	default:
