@@ -447,3 +447,118 @@ func FuzzParseBatch(f *testing.F) {
 		}
 	})
 }
+
+// An ack need not wait for a get that does.
+func TestAckWhileGetWaits(t *testing.T) {
+	waiting := make(chan struct{})
+	gets := 0
+	s := canaltest.Start(t, canaltest.Options{Intercept: func(m protocol.Message) (canaltest.Action, bool) {
+		if _, ok := m.(*protocol.Get); ok {
+			if gets++; gets == 2 {
+				close(waiting)
+			}
+		}
+		return canaltest.Action{}, false
+	}})
+	s.Put(entries(1)...)
+	c := subscribed(t, options(s))
+	first := get(t, c, 1)
+	second := make(chan *Batch)
+	go func() {
+		defer close(second)
+		b, err := c.GetWithoutAck(t.Context(), 1, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		second <- b
+	}()
+	<-waiting
+	if err := first.Ack(); err != nil {
+		t.Fatal(err)
+	}
+	s.Put(entry("last"))
+	b, ok := <-second
+	if !ok {
+		t.FailNow()
+	}
+	if err := b.Ack(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "acks", func() bool { return s.Acked() == 2 })
+}
+
+func TestDiscovererFails(t *testing.T) {
+	lost := errors.New("no session")
+	_, err := Dial(t.Context(), Options{Discoverer: failing{lost}, Destination: "d"})
+	if !errors.Is(err, lost) {
+		t.Errorf("error %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Addrs(context.Context) ([]string, error) { return nil, f.err }
+
+func TestSequence(t *testing.T) {
+	tests := []struct {
+		name string
+		ids  []int64
+		want []bool
+	}{
+		{"in order", []int64{5, 6, 7}, []bool{true, true, true}},
+		{"gap", []int64{1, 3, 4, 6}, []bool{true, false, true, false}},
+		{"another server", []int64{900, 1, 2}, []bool{true, false, true}},
+		{"counts otherwise", []int64{2, 4, 6, 8, 10, 12}, []bool{true, false, false, false, true, true}},
+	}
+	for _, tt := range tests {
+		var q sequence
+		var got []bool
+		for _, id := range tt.ids {
+			got = append(got, q.next(id))
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestGapReconnects(t *testing.T) {
+	s := canaltest.Start(t, canaltest.Options{})
+	s.Put(entries(4)...)
+	c, other := subscribed(t, options(s)), subscribed(t, options(s))
+	get(t, c, 1)
+	get(t, other, 1)
+	if _, err := c.GetWithoutAck(t.Context(), 1, time.Second); !errors.Is(err, ErrGap) {
+		t.Fatalf("get after another's: %v", err)
+	}
+	if got := tables(t, get(t, c, 4)); len(got) != 4 {
+		t.Errorf("after the reconnect came %v", got)
+	}
+}
+
+// A get of the connection before, served after the new connection's rollback, must
+// not put a later batch before an earlier one.
+func TestStolenBatchComesInOrder(t *testing.T) {
+	s := canaltest.Start(t, canaltest.Options{})
+	s.Put(entries(3)...)
+	c, thief := subscribed(t, options(s)), subscribed(t, options(s))
+	if err := get(t, c, 1).Ack(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "ack", func() bool { return s.Acked() == 1 })
+	s.HangUp()
+	if _, err := c.GetWithoutAck(t.Context(), 1, -1); err == nil {
+		t.Fatal("get over a dead connection succeeded")
+	}
+	if err := c.Subscribe(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := thief.Subscribe(t.Context(), ""); err == nil {
+		t.Fatal("subscription over a dead connection succeeded")
+	}
+	get(t, thief, 1)
+	if got := tables(t, get(t, c, 2)); !slices.Equal(got, []string{"t1", "t2"}) {
+		t.Errorf("after a stolen batch came %v", got)
+	}
+}

@@ -35,6 +35,7 @@ type Conn struct {
 	addr       string     // of the server connected to last
 	filter     string
 	subscribed bool
+	last       sequence // as of the last session
 }
 
 // Dial connects to a server and authenticates. Options are checked first.
@@ -151,6 +152,9 @@ func (c *Conn) GetWithoutAck(ctx context.Context, size int, timeout time.Duratio
 	err := c.exchange(ctx, limit, func(s *session) error {
 		get.ClientID = s.clientID
 		reply, err := s.get(&get)
+		c.mu.Lock()
+		c.last = s.sequence
+		c.mu.Unlock()
 		b = &Batch{id: reply.BatchID, raw: reply.Messages, c: c, s: s}
 		return err
 	})
@@ -305,6 +309,7 @@ func (c *Conn) connect(ctx context.Context, addr string) (*session, error) {
 	}
 	c.mu.Lock()
 	filter, subscribed := c.filter, c.subscribed
+	s.last, s.known = c.last.last, c.last.known
 	c.mu.Unlock()
 	if !subscribed {
 		return s, nil

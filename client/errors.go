@@ -16,6 +16,10 @@ var (
 	// ErrOrder is returned for the ack of a batch while an earlier one is not
 	// acked: servers accept acks in order only.
 	ErrOrder = errors.New("an earlier batch has not been acked")
+	// ErrGap is returned by a get when the server has given a batch to somebody
+	// else in between: another program with the same client id, or a request of an
+	// earlier connection. The next call reconnects and gets what was missed.
+	ErrGap = errors.New("a batch went elsewhere: does another program use this client id?")
 	// ErrAuth is wrapped by the error of a server that refuses user or password.
 	ErrAuth = errors.New("user or password refused")
 	// ErrNoServer is returned when there is no address to connect to.

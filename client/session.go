@@ -29,8 +29,40 @@ type session struct {
 	o        *Options
 	clientID string
 
+	sequence // used by get only
+
 	mu   sync.Mutex // guards writing to nc, and held
 	held []int64    // batches received and not acked, oldest first
+}
+
+// maxGaps is how many gaps in a row are blamed on requests of an earlier connection.
+const maxGaps = 3
+
+// sequence checks that batch numbers come without gaps. Servers count a client's
+// batches, whatever connection they go to. A get that was still on its way when its
+// connection was given up can be served after the new connection's rollback: what
+// it took would be missing here, and its number shows that.
+type sequence struct {
+	last  int64 // number of the last batch
+	known bool  // whether there was one
+	begun bool  // whether one came over this connection
+	gaps  int   // gaps in a row; beyond maxGaps the server is taken to count otherwise
+}
+
+// next notes the number of the batch that came and says whether the one before it
+// came too.
+func (q *sequence) next(id int64) bool {
+	follows := !q.known || id == q.last+1
+	q.last, q.known = id, true
+	switch {
+	case q.gaps > maxGaps:
+		return true
+	case follows:
+		q.gaps = 0
+		return true
+	}
+	q.gaps++
+	return q.gaps > maxGaps
 }
 
 // open connects to addr and authenticates.
@@ -121,8 +153,34 @@ func (s *session) subscribe(filter string) error {
 	return s.request("subscribe", &protocol.Sub{Destination: s.o.Destination, ClientID: s.clientID, Filter: filter})
 }
 
-// get asks for a batch and reads it.
+// get asks for a batch and holds it. Where it finds that batches went elsewhere it
+// has everything delivered again, unless the caller holds batches of this connection
+// already: then it fails with ErrGap.
 func (s *session) get(m *protocol.Get) (protocol.Messages, error) {
+	for {
+		reply, err := s.ask(m)
+		if err != nil || reply.BatchID == protocol.NoBatch {
+			return reply, err
+		}
+		first := !s.begun
+		if s.next(reply.BatchID) {
+			s.begun = true
+			s.mu.Lock()
+			s.held = append(s.held, reply.BatchID)
+			s.mu.Unlock()
+			return reply, nil
+		}
+		if !first {
+			return protocol.Messages{}, ErrGap
+		}
+		if err := s.rollback(); err != nil {
+			return protocol.Messages{}, fmt.Errorf("get: %w", err)
+		}
+	}
+}
+
+// ask sends a GET and reads the answer.
+func (s *session) ask(m *protocol.Get) (protocol.Messages, error) {
 	if err := s.write(m); err != nil {
 		return protocol.Messages{}, fmt.Errorf("get: %w", err)
 	}
@@ -130,16 +188,7 @@ func (s *session) get(m *protocol.Get) (protocol.Messages, error) {
 	if err != nil {
 		return protocol.Messages{}, fmt.Errorf("get: %w", err)
 	}
-	reply, err := parseBatch(p)
-	if err != nil {
-		return reply, err
-	}
-	if reply.BatchID != protocol.NoBatch {
-		s.mu.Lock()
-		s.held = append(s.held, reply.BatchID)
-		s.mu.Unlock()
-	}
-	return reply, nil
+	return parseBatch(p)
 }
 
 // parseBatch reads the answer to a GET, which is MESSAGES or the report of an
