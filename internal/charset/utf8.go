@@ -127,20 +127,19 @@ func AppendLatin1(dst, src []byte) []byte {
 	}
 	at := len(dst)
 	size := Latin1Len(src)
-	dst = slices.Grow(dst, size)[:at+size]
+	// Without branches, which binary data would make unpredictable: two bytes
+	// are always written, and the second is overwritten if one was enough. That
+	// takes a byte to spare at the end.
+	dst = slices.Grow(dst, size+1)[:at+size+1]
 	out := dst[at:]
 	j := 0
 	for _, c := range src {
-		if c < utf8.RuneSelf {
-			out[j] = c
-			j++
-			continue
-		}
+		high := c >> 7
 		out[j+1] = c&0x3F | 0x80
-		out[j] = 0xC0 | c>>6
-		j += 2
+		out[j] = c&(high-1) | (0xC0|c>>6)&-high
+		j += 1 + int(high)
 	}
-	return dst
+	return dst[:at+size]
 }
 
 // Latin1Len returns how many bytes AppendLatin1 appends for src.
