@@ -233,10 +233,11 @@ func appendText(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
-		r, size := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRune(s[i:])
+		if asciiPlain[s[i]] {
+			i++
+			continue
 		}
+		r, size := utf8.DecodeRune(s[i:])
 		if !plain(r) {
 			dst = append(dst, s[start:i]...)
 			dst = appendEscaped(dst, r)
@@ -247,6 +248,14 @@ func appendText(dst, s []byte) []byte {
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
 }
+
+// asciiPlain is plain for single bytes, false for those of longer characters.
+var asciiPlain = func() (table [256]bool) {
+	for r := range rune(utf8.RuneSelf) {
+		table[r] = plain(r)
+	}
+	return table
+}()
 
 // plain says whether a character stands for itself.
 func plain(r rune) bool {
