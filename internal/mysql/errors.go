@@ -24,6 +24,7 @@ const (
 	CodeNotBinlogging        = 1381 // ER_NO_BINARY_LOGGING
 	CodeAccessDeniedNoPass   = 1698 // ER_ACCESS_DENIED_NO_PASSWORD_ERROR
 	CodeAccountLocked        = 3118 // ER_ACCOUNT_HAS_BEEN_LOCKED
+	CodeReplicaSameID        = 4052 // MariaDB's ER_SLAVE_SAME_ID: a newer dump has the same replica id
 )
 
 // ErrBroken says that the connection can no longer be used: a read or write on

@@ -11,6 +11,7 @@ import (
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/mysql"
+	"github.com/towpath-cdc/towpath/internal/schema"
 )
 
 // Handler takes what a Source reads. The calls of one dump come from one
@@ -35,12 +36,6 @@ type Handler interface {
 // the table maps its rows refer to. A Handler returns it; see Handler.Chunk.
 var ErrNeedTransactionStart = errors.New("position is inside a transaction")
 
-// TableLoader reads table definitions from the live source. It is what
-// schema.Loader asks for and may be used from any goroutine.
-type TableLoader interface {
-	LoadTable(ctx context.Context, schema, table string) (createSQL string, err error)
-}
-
 // Session describes a dump to the Handler that will get it.
 type Session struct {
 	Address string // host:port of the source, as configured
@@ -61,7 +56,7 @@ type Session struct {
 	Checksum bool   // each event ends with a CRC32
 	ServerID uint32 // under which this reader registered as a replica
 
-	Tables TableLoader // valid until Handler.Stop returns
+	Tables schema.Loader // asks the live source; valid until Handler.Stop returns
 }
 
 // Cursor is a stored position and the server it belongs to. It has the fields
@@ -129,9 +124,9 @@ type State struct {
 	Since    time.Time
 	Address  string          // server in use
 	Position binlog.Position // where the present or last dump began
-	Reason   string          // why it is waiting or stopped; "" otherwise
+	Reason   string          // why the last attempt failed, until a dump begins; or why Run ended
 	Remedy   string          // what to do about it; "" when it heals itself
-	Failures int             // attempts failed in a row
+	Failures int             // attempts failed since a dump lasted
 }
 
 // Stats are counters since New.

@@ -171,13 +171,20 @@ func (a *attempt) startDump(ctx context.Context, st start) error {
 		}
 		return a.conn.Dump(ctx, id, st.position.File, st.position.Offset)
 	}
+	unreadable := func(err error) error {
+		return &StopError{Reason: "the start position's GTID set cannot be read", Asked: st.position, Err: err,
+			Choices: []string{"correct canal.instance.master.gtid, or remove the stored cursor"}}
+	}
 	if a.facts.Flavor == binlog.FlavorMariaDB {
-		return a.conn.DumpMariaGTID(ctx, id, st.position.GTIDSet)
+		set, err := binlog.ParseMariaGTIDSet(st.position.GTIDSet)
+		if err != nil {
+			return unreadable(err)
+		}
+		return a.conn.DumpMariaGTID(ctx, id, set.String())
 	}
 	set, err := binlog.ParseGTIDSet(st.position.GTIDSet)
 	if err != nil {
-		return &StopError{Reason: "the start position's GTID set cannot be read", Asked: st.position, Err: err,
-			Choices: []string{"correct canal.instance.master.gtid, or remove the stored cursor"}}
+		return unreadable(err)
 	}
 	return a.conn.DumpGTID(ctx, id, set.Encode())
 }
@@ -185,6 +192,7 @@ func (a *attempt) startDump(ctx context.Context, st start) error {
 // pump moves chunks from the connection to the Handler until one of them fails.
 func (a *attempt) pump(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { _ = a.conn.Close() })()
+	began := time.Now()
 	fr := newFramer(&stream{conn: a.conn.Stream(), timeout: a.s.o.ReadTimeout, read: a.s.countRead}, a.s.pool, a.s.o.MaxEventSize)
 	defer fr.close()
 	for {
@@ -193,7 +201,7 @@ func (a *attempt) pump(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if errors.Is(err, errEndOfStream) {
+			if errors.Is(err, errEndOfStream) || endedByServer(err) && mysql.Code(err) == 0 && time.Since(began) < suspicious {
 				return fmt.Errorf("binlog dump: %w; %s", err, collisionHint)
 			}
 			return fmt.Errorf("binlog dump: %w", err)
@@ -208,5 +216,9 @@ func (a *attempt) pump(ctx context.Context) error {
 	}
 }
 
+// suspicious is how soon after its begin the end of a dump without a word hints
+// at a second reader: MariaDB cuts the older of two that have one replica id.
+const suspicious = 5 * time.Second
+
 // collisionHint goes with a dump that the server ended without a word.
-const collisionHint = "it may be stopping, or " + collisionRemedy
+const collisionHint = "the server may be stopping, or " + collisionRemedy

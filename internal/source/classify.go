@@ -40,6 +40,7 @@ var (
 		"not find first log file name", "purged binary logs", "purged required", // the file or the GTIDs are gone
 		"impossible position", "position > file size", // the server lost the end of its log
 		"is not in the master's binlog", "gtids with higher sequence", // MariaDB: GTIDs are gone
+		"missing the gtid", "binlog files have been purged", // the same
 		"slave has more gtids", "replica has more gtids", // the set is of another server's history
 	}
 	collisionTexts = []string{"same server_uuid", "same server_id"}
@@ -73,7 +74,10 @@ func diagnose(err error, user string) diagnosis {
 	if mysql.IsPrivilege(err) {
 		return diagnosis{operator, mysql.GrantStatement(user)}
 	}
-	if mysql.Code(err) == mysql.CodeMasterFatal {
+	switch mysql.Code(err) {
+	case mysql.CodeReplicaSameID:
+		return diagnosis{transient, collisionRemedy}
+	case mysql.CodeMasterFatal:
 		return diagnoseFatal(err)
 	}
 	return diagnosis{kind: transient}

@@ -146,7 +146,7 @@ func (r *resolver) resume(ctx context.Context, c Cursor) (start, error) {
 	if r.gtidMode {
 		return r.withSet(ctx, asked)
 	}
-	return start{asked: asked, position: asked, how: "stored position"}, nil
+	return r.found(asked, asked, "stored position"), nil
 }
 
 // withSet finds out the GTID set at a position that was stored without one.
@@ -168,6 +168,9 @@ func (r *resolver) withSet(ctx context.Context, asked binlog.Position) (start, e
 // transactionStart is the start when a dump at p turned out to begin inside a
 // transaction.
 func (r *resolver) transactionStart(ctx context.Context, p binlog.Position) (start, error) {
+	if p.File == "" {
+		return start{}, r.gone(ctx, p, "rows refer to a table map that the dump did not bring", ErrNeedTransactionStart)
+	}
 	r.logf("prepare to find last position : %s", canalText(p))
 	end, err := r.probe.End(ctx, r.gtidMode)
 	if err != nil {

@@ -299,3 +299,30 @@ func TestRealLargeEvent(t *testing.T) {
 		})
 	}
 }
+
+// TestRealCollision runs two readers with one replica id. MariaDB then cuts the
+// older one off; the source must say why.
+func TestRealCollision(t *testing.T) {
+	server := realServers[4]
+	server.root(t)
+	o := testOptions(server.address())
+	o.Instance.ServerID = 880001
+	one, two := newTableCounter("none"), newTableCounter("none")
+	hint := make(chan string, 1000)
+	o.Hooks.State = func(s State) {
+		if s.Phase == PhaseWaiting {
+			hint <- s.Reason + " " + s.Remedy
+		}
+	}
+	x := startReal(t, o, one)
+	waitStart(t, one, x)
+	waitStart(t, two, startReal(t, o, two))
+	select {
+	case got := <-hint:
+		if !strings.Contains(got, "canal.instance.mysql.slaveId") {
+			t.Errorf("reason: %s", got)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("neither reader was cut off")
+	}
+}

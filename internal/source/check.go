@@ -1,0 +1,132 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/mysql"
+)
+
+// Severity says how bad a Finding is.
+type Severity int
+
+// The severities.
+const (
+	Info    Severity = iota
+	Warning          // it runs, but a person should know
+	Failure          // the instance cannot run
+)
+
+// Finding is one thing Check found out about a source.
+type Finding struct {
+	Severity Severity
+	Address  string // the server it is about
+	Text     string
+	Remedy   string // the statement or setting that mends it; "" when nothing has to be done
+}
+
+// Check connects to the servers of an instance and tests what a Source will
+// need, without starting a dump: log-in, settings, privileges, the list of
+// binlog files, and cursor's position among them (nil for none).
+func Check(ctx context.Context, inst config.Instance, cursor *Cursor) []Finding {
+	var out []Finding
+	for i, e := range []config.Endpoint{inst.Master, inst.Standby} {
+		if i > 0 && e.Address == "" {
+			continue
+		}
+		server, err := parseEndpoint(e)
+		if err != nil {
+			key := []string{"canal.instance.master.address", "canal.instance.standby.address"}[i]
+			out = append(out, Finding{Failure, e.Address, err.Error(), "correct " + key})
+			continue
+		}
+		c := &checker{inst: inst, server: server}
+		c.run(ctx, cursor)
+		out = append(out, c.findings...)
+	}
+	return out
+}
+
+type checker struct {
+	inst     config.Instance
+	server   endpoint
+	conn     *mysql.Conn
+	findings []Finding
+}
+
+func (c *checker) add(s Severity, text, remedy string) {
+	c.findings = append(c.findings, Finding{s, c.server.Address, text, remedy})
+}
+
+func (c *checker) fail(err error) {
+	c.add(Failure, err.Error(), diagnose(err, c.inst.User).remedy)
+}
+
+func (c *checker) run(ctx context.Context, cursor *Cursor) {
+	conn, err := mysql.Connect(ctx, mysql.Config{Address: c.server.Address, User: c.inst.User, Password: c.inst.Password,
+		Schema: c.inst.DefaultSchema, TLS: c.server.TLS})
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	defer conn.Close()
+	c.conn = conn
+	facts, err := conn.Inspect(ctx)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.add(Info, fmt.Sprintf("%s %s, server id %d, binlog format %s, row image %s, encrypted: %v",
+		facts.Flavor, facts.Version, facts.ServerID, facts.BinlogFormat, facts.RowImage, conn.Secure()), "")
+	if err := checkFacts(facts, c.inst.BinlogFormats, c.inst.BinlogImages, c.inst.GTIDMode); err != nil {
+		c.fail(err)
+		return
+	}
+	if facts.BinlogFormat != "ROW" {
+		c.add(Warning, "binlog format is "+facts.BinlogFormat+": changes written as statements have no rows", "SET GLOBAL binlog_format = 'ROW'")
+	}
+	c.privileges(ctx)
+	c.position(ctx, facts, cursor)
+}
+
+// privileges tries what a Source will do. REPLICATION SLAVE is what listing the
+// replicas needs, too.
+func (c *checker) privileges(ctx context.Context) {
+	if _, err := c.conn.End(ctx, c.inst.GTIDMode); err != nil {
+		c.fail(err)
+	}
+	replicas, err := c.conn.Replicas(ctx)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	for _, r := range replicas {
+		if r.ServerID == c.inst.ServerID && r.ServerID != 0 {
+			c.add(Warning, fmt.Sprintf("a replica from %s:%s is registered under this instance's id %d; fine if it is this very instance", r.Host, r.Port, r.ServerID), collisionRemedy)
+		}
+	}
+}
+
+// position tells which binlog the server has and whether the cursor is in it.
+func (c *checker) position(ctx context.Context, facts mysql.Facts, cursor *Cursor) {
+	files, err := c.conn.LogFiles(ctx)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	if len(files) > 0 {
+		c.add(Info, fmt.Sprintf("binlog %s to %s", files[0].Name, files[len(files)-1].Name), "")
+	}
+	if cursor == nil || cursor.Position.File == "" || c.inst.GTIDMode && cursor.Position.GTIDSet != "" || !c.server.is(ctx, cursor.Host, cursor.Port) {
+		return
+	}
+	r := resolver{probe: &attempt{conn: c.conn}, server: c.server, facts: facts}
+	err = r.available(ctx, cursor.Position)
+	if stop, ok := errors.AsType[*StopError](err); ok {
+		c.add(Failure, fmt.Sprintf("%s: stored position %s, available %s to %s", stop.Reason, stop.Asked, stop.Oldest, stop.Newest), stop.Remedy())
+	} else if err != nil {
+		c.fail(err)
+	}
+}
