@@ -209,20 +209,22 @@ func (r *instanceReader) choice(key string, fold bool, words ...string) string {
 	return ""
 }
 
-// list reads comma separated words out of words, in any case.
+// list reads comma separated words out of words, in any case; the result has
+// them as they stand in words.
 func (r *instanceReader) list(key string, words ...string) []string {
 	v, src := r.lookup(key)
 	var list []string
 	for item := range strings.SplitSeq(v, ",") {
-		item = strings.ToUpper(trim(item))
+		item = trim(item)
 		if item == "" {
 			continue
 		}
-		if !slices.Contains(words, item) {
+		i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, item) })
+		if i < 0 {
 			r.fail(key, v, src, "want a list of "+strings.Join(words, ", "))
 			return nil
 		}
-		list = append(list, item)
+		list = append(list, words[i])
 	}
 	return list
 }
@@ -233,8 +235,8 @@ func (r *instanceReader) read(c *Config) Instance {
 		Destination: r.p.destination,
 		DataDir:     filepath.Join(c.path(r.text("canal.file.data.dir")), r.p.destination),
 
-		Master:  r.endpoint("master"),
-		Standby: r.endpoint("standby"),
+		Master:  r.endpoint(c, "master"),
+		Standby: r.endpoint(c, "standby"),
 
 		ServerID:          r.serverID(),
 		User:              r.text("canal.instance.dbUsername"),
@@ -297,11 +299,15 @@ func (r *instanceReader) filters(in *Instance) {
 }
 
 // endpoint reads the keys of "master" or "standby".
-func (r *instanceReader) endpoint(role string) Endpoint {
+func (r *instanceReader) endpoint(c *Config, role string) Endpoint {
 	prefix := "canal.instance." + role
 	store := func(kind string) KeyStore {
 		name := prefix + "." + kind + "CertificateKeyStore"
-		return KeyStore{Type: r.text(name + "Type"), URL: r.text(name + "Url"), Password: r.text(name + "Password")}
+		url := r.text(name + "Url")
+		if url != "" && !strings.HasPrefix(url, "file:") {
+			url = c.resource(url)
+		}
+		return KeyStore{Type: r.text(name + "Type"), URL: url, Password: r.text(name + "Password")}
 	}
 	return Endpoint{
 		Address: r.address(prefix + ".address"),
@@ -313,7 +319,7 @@ func (r *instanceReader) endpoint(role string) Endpoint {
 		},
 		TLS: TLS{
 			Mode:        r.choice(prefix+".sslMode", true, "DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"),
-			Versions:    r.list(prefix+".tlsVersions", "TLSV1", "TLSV1.1", "TLSV1.2", "TLSV1.3"),
+			Versions:    r.list(prefix+".tlsVersions", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"),
 			TrustStore:  store("trust"),
 			ClientStore: store("client"),
 		},

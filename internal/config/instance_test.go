@@ -88,9 +88,10 @@ func TestInstanceValues(t *testing.T) {
 	own := strings.Join([]string{
 		"canal.instance.master.address = ::1:3306 ", "canal.instance.standby.address=[fe80::1]:3307",
 		"canal.instance.master.position= 12 34 ", "canal.instance.master.timestamp=0x10", "canal.instance.mysql.slaveId=-5",
-		"canal.instance.master.sslMode=required", "canal.instance.master.tlsVersions=TLSv1.2, TLSv1.3",
+		"canal.instance.master.sslMode=required", "canal.instance.master.tlsVersions=TLSV1.2, TLSv1.3",
 		"canal.instance.connectionCharset=utf8mb4", "canal.instance.gtidon=ON", "canal.instance.memory.batch.mode=ITEMSIZE",
 		"canal.instance.detecting.interval.time=", "canal.instance.parser.parallelThreadSize=0", "canal.instance.filter.regex=",
+		"canal.instance.master.trustCertificateKeyStoreUrl=file:../a", "canal.instance.master.clientCertificateKeyStoreUrl=../conf/c.pem",
 		"canal.instance.dbPassword=${pw:x}", "pw=p$w",
 	}, "\n")
 	in, err := instance(t, "canal.instance.detecting.interval.time=3\ncanal.instance.filter.regex=a\ncanal.instance.global.lazy=TRUE\ncanal.instance.d.lazy=false\ncanal.instance.global.spring.xml=spring/memory-instance.xml\ncanal.instance.binlog.format= row ,", own)
@@ -107,7 +108,9 @@ func TestInstanceValues(t *testing.T) {
 		{"timestamp", in.Master.Start.Timestamp, int64(16)},
 		{"server id", in.ServerID, uint32(0)},
 		{"tls", in.Master.TLS.Mode, "REQUIRED"},
-		{"versions", strings.Join(in.Master.TLS.Versions, " "), "TLSV1.2 TLSV1.3"},
+		{"versions", strings.Join(in.Master.TLS.Versions, " "), "TLSv1.2 TLSv1.3"},
+		{"trust store", in.Master.TLS.TrustStore.URL, "file:../a"},
+		{"client store", filepath.IsAbs(in.Master.TLS.ClientStore.URL) && strings.HasSuffix(in.Master.TLS.ClientStore.URL, "/conf/c.pem"), true},
 		{"charset", in.ConnectionCharset, "UTF-8"},
 		{"gtid", in.GTIDMode, true},
 		{"batch mode", in.BatchMode, ItemSize},

@@ -222,12 +222,16 @@ func TestRotationBySize(t *testing.T) {
 func TestOldDaysGo(t *testing.T) {
 	l, c, _ := newLogs(t, Options{KeepDays: 2})
 	l.Meta("d", "x")
+	foreign := filepath.Join(l.o.Dir, "d", "2026-03-05")
+	if err := os.Mkdir(foreign, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(foreign, "mine.txt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for range 5 {
 		log(l, c, slog.LevelInfo, "x", slog.String(DestinationKey, "d"))
 		c.add(24 * time.Hour)
-	}
-	if err := os.WriteFile(filepath.Join(l.o.Dir, "d", "2026-03-05", "mine.txt"), nil, 0o644); err != nil {
-		t.Fatal(err)
 	}
 	log(l, c, slog.LevelInfo, "x", slog.String(DestinationKey, "d"))
 	l.compress.Wait()
