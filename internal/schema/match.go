@@ -33,8 +33,8 @@ const (
 	timestamp
 	enum
 	set
-	text // CHAR, VARCHAR, BINARY, VARBINARY, TEXT, BLOB
-	json
+	text     // CHAR, VARCHAR, BINARY, VARBINARY, TEXT, BLOB
+	document // JSON
 	geometry
 	vector
 )
@@ -83,7 +83,7 @@ func declared(t ddl.DataType) shape {
 	case "set":
 		return shape{set, 0}
 	case "json":
-		return shape{json, 0}
+		return shape{document, 0}
 	case "vector":
 		return shape{vector, 0}
 	case "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection", "geomcollection":
@@ -145,7 +145,7 @@ func logged(typ byte, meta uint16) shape {
 	case binlog.TypeSet:
 		return shape{set, 0}
 	case binlog.TypeJSON:
-		return shape{json, 0}
+		return shape{document, 0}
 	case binlog.TypeVector:
 		return shape{vector, 0}
 	case binlog.TypeGeometry:
@@ -185,7 +185,7 @@ func fits(typeText string, typ byte, meta uint16) fit {
 		return exact
 	case want.family == got.family:
 		return kin
-	case want.family == json && got.family == text, want.family == text && got.family == json:
+	case want.family == document && got.family == text, want.family == text && got.family == document:
 		return kin
 	}
 	return alien
@@ -225,7 +225,7 @@ func typeOf(typ byte, meta uint16, c *binlog.ColumnMetadata, s ddl.Server) ddl.D
 		t.Name, t.Args = "enum", members(c)
 	case set:
 		t.Name, t.Args = "set", members(c)
-	case json:
+	case document:
 		t.Name = "json"
 	case vector:
 		t.Name = "vector"
