@@ -1,17 +1,15 @@
 package entry
 
 import (
-	"bytes"
-	"compress/flate"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/netip"
 	"strconv"
 
+	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/charset"
 	"github.com/towpath-cdc/towpath/internal/value"
 )
@@ -201,7 +199,7 @@ func (c *column) special(dst, data []byte, diff bool) ([]byte, error) {
 	case cellInet4, cellInet6:
 		return appendAddress(dst, data, c.cell), nil
 	case cellCompressedText, cellCompressedBinary:
-		plain, err := decompressColumn(data)
+		plain, err := binlog.AppendMariaColumn(nil, data, maxColumn)
 		if err != nil {
 			return dst, err
 		}
@@ -241,47 +239,6 @@ func appendAddress(dst, data []byte, k cellKind) []byte {
 	return netip.AddrFrom16(b).AppendTo(dst)
 }
 
-// maxColumn bounds what one compressed value may unpack to: MySQL's own limit
-// for a row.
+// maxColumn bounds what one compressed value may unpack to, in bytes: MySQL's
+// own limit for a row.
 const maxColumn = 1 << 30
-
-// decompressColumn unpacks a value of a MariaDB COMPRESSED column
-// (Field_longstr::uncompress in MariaDB): a byte with the method in its high
-// half, the size of a big-endian length in its low three bits and, in bit 3,
-// whether the zlib wrapper is missing; the length; the data.
-func decompressColumn(data []byte) ([]byte, error) {
-	if len(data) == 0 {
-		return nil, nil
-	}
-	method, size := data[0]>>4, int(data[0]&7)
-	if method == 0 {
-		return data[1:], nil
-	}
-	if method != 8 || len(data) < 1+size {
-		return nil, fmt.Errorf("compressed value with method %d", method)
-	}
-	n := 0
-	for _, b := range data[1 : 1+size] {
-		n = n<<8 | int(b)
-	}
-	if n > maxColumn {
-		return nil, fmt.Errorf("compressed value announces %d bytes", n)
-	}
-	packed := data[1+size:]
-	if data[0]&8 == 0 {
-		if len(packed) < 2 {
-			return nil, errShortRow
-		}
-		packed = packed[2:] // the zlib header; its checksum at the end is not read
-	}
-	r := flate.NewReader(bytes.NewReader(packed))
-	defer r.Close()
-	plain, err := io.ReadAll(io.LimitReader(r, int64(n)))
-	if err != nil {
-		return nil, fmt.Errorf("compressed value: %w", err)
-	}
-	if len(plain) != n {
-		return nil, fmt.Errorf("compressed value: %d bytes, announced %d", len(plain), n)
-	}
-	return plain, nil
-}

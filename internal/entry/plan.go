@@ -160,48 +160,11 @@ func definition(t *schema.Table, m *binlog.TableMap, i int, o Options) (def *sch
 		return &t.Columns[i], false, nil
 	}
 	n := len(m.Types)
-	if o.HiddenKey != "" && !t.HasKey() && n == len(t.Columns)+1 && m.Types[n-1] == typeLongLong {
+	if o.HiddenKey != "" && !t.HasKey() && n == len(t.Columns)+1 && m.Types[n-1] == binlog.TypeLongLong {
 		return &schema.Column{Name: o.HiddenKey, Type: "bigint", Key: true}, true, nil
 	}
 	return nil, false, &ColumnCountError{t.Schema, t.Name, n, len(t.Columns)}
 }
-
-// Column type codes of MySQL's field_types.h and MariaDB's additions.
-const (
-	typeTiny              = 1
-	typeShort             = 2
-	typeLong              = 3
-	typeFloat             = 4
-	typeDouble            = 5
-	typeNull              = 6
-	typeTimestamp         = 7
-	typeLongLong          = 8
-	typeInt24             = 9
-	typeDate              = 10
-	typeTime              = 11
-	typeDatetime          = 12
-	typeYear              = 13
-	typeNewDate           = 14
-	typeVarchar           = 15
-	typeBit               = 16
-	typeTimestamp2        = 17
-	typeDatetime2         = 18
-	typeTime2             = 19
-	typeBlobCompressed    = 140
-	typeVarcharCompressed = 141
-	typeVector            = 242
-	typeJSON              = 245
-	typeNewDecimal        = 246
-	typeEnum              = 247
-	typeSet               = 248
-	typeTinyBlob          = 249
-	typeMediumBlob        = 250
-	typeLongBlob          = 251
-	typeBlob              = 252
-	typeVarString         = 253
-	typeString            = 254
-	typeGeometry          = 255
-)
 
 // newColumn prepares one column.
 func newColumn(index int, typ byte, meta uint16, def *schema.Column, o Options) (column, error) {
@@ -253,60 +216,60 @@ func (c *column) resolve(typ byte, def *schema.Column) (sqlType, high, null int,
 		return t, t, t, true
 	}
 	switch typ {
-	case typeTiny:
+	case binlog.TypeTiny:
 		c.cell, c.width = cellTiny, 1
 		return sqlTinyint, sqlSmallint, sqlTinyint, true
-	case typeShort:
+	case binlog.TypeShort:
 		c.cell, c.width = cellShort, 2
 		return sqlSmallint, sqlInteger, sqlSmallint, true
-	case typeInt24:
+	case binlog.TypeInt24:
 		return same(cellMedium, 3, sqlInteger)
-	case typeLong:
+	case binlog.TypeLong:
 		c.cell, c.width = cellLong, 4
 		return sqlInteger, sqlBigint, sqlInteger, true
-	case typeLongLong:
+	case binlog.TypeLongLong:
 		c.cell, c.width = cellLongLong, 8
 		return sqlBigint, sqlDecimal, sqlBigint, true
-	case typeFloat:
+	case binlog.TypeFloat:
 		return same(cellFloat, 4, sqlReal)
-	case typeDouble:
+	case binlog.TypeDouble:
 		return same(cellDouble, 8, sqlDouble)
-	case typeNewDecimal:
+	case binlog.TypeNewDecimal:
 		return same(cellDecimal, value.DecimalSize(int(c.meta>>8), int(c.meta&0xff)), sqlDecimal)
-	case typeBit:
+	case binlog.TypeBit:
 		bits := int(c.meta>>8)*8 + int(c.meta&0xff)
 		return same(cellBit, (bits+7)/8, sqlBit)
-	case typeYear:
+	case binlog.TypeYear:
 		return same(cellYear, 1, sqlVarchar)
-	case typeDate, typeNewDate:
+	case binlog.TypeDate, binlog.TypeNewDate:
 		return same(cellDate, 3, sqlDate)
-	case typeTime:
+	case binlog.TypeTime:
 		return same(cellTimeOld, 3, sqlTime)
-	case typeTime2:
+	case binlog.TypeTime2:
 		return same(cellTime, 3+fractionBytes(c.meta), sqlTime)
-	case typeDatetime:
+	case binlog.TypeDatetime:
 		return same(cellDatetimeOld, 8, sqlTimestamp)
-	case typeDatetime2:
+	case binlog.TypeDatetime2:
 		return same(cellDatetime, 5+fractionBytes(c.meta), sqlTimestamp)
-	case typeTimestamp:
+	case binlog.TypeTimestamp:
 		return same(cellTimestampOld, 4, sqlTimestamp)
-	case typeTimestamp2:
+	case binlog.TypeTimestamp2:
 		return same(cellTimestamp, 4+fractionBytes(c.meta), sqlTimestamp)
-	case typeJSON:
+	case binlog.TypeJSON:
 		c.cell, c.width = cellJSON, int(c.meta)
 		return sqlVarchar, sqlVarchar, sqlOther, c.width >= 1 && c.width <= 4
-	case typeGeometry:
+	case binlog.TypeGeometry:
 		c.cell, c.width = cellBinary, int(c.meta)
 		return sqlBlob, sqlBlob, sqlBlob, c.width >= 1 && c.width <= 4
-	case typeVector:
+	case binlog.TypeVector:
 		return same(cellBinary, 4, sqlBlob)
-	case typeTinyBlob, typeMediumBlob, typeLongBlob, typeBlob, typeBlobCompressed:
+	case binlog.TypeTinyBlob, binlog.TypeMediumBlob, binlog.TypeLongBlob, binlog.TypeBlob, binlog.TypeBlobCompressed:
 		return c.blob(typ, def)
-	case typeVarchar, typeVarString, typeVarcharCompressed:
-		return c.characters(int(c.meta), sqlVarchar, typ == typeVarcharCompressed, def)
-	case typeString, typeEnum, typeSet:
+	case binlog.TypeVarchar, binlog.TypeVarString, binlog.TypeVarcharCompressed:
+		return c.characters(int(c.meta), sqlVarchar, typ == binlog.TypeVarcharCompressed, def)
+	case binlog.TypeString, binlog.TypeEnum, binlog.TypeSet:
 		return c.fixedString(typ, def)
-	case typeNull:
+	case binlog.TypeNull:
 		return same(cellNull, 0, sqlOther)
 	}
 	return 0, 0, 0, false
@@ -319,7 +282,7 @@ func (c *column) blob(typ byte, def *schema.Column) (sqlType, high, null int, ok
 		return 0, 0, 0, false
 	}
 	text := isText(def.Type)
-	switch compressed := typ == typeBlobCompressed; {
+	switch compressed := typ == binlog.TypeBlobCompressed; {
 	case compressed && text:
 		c.cell = cellCompressedText
 	case compressed:
@@ -385,13 +348,13 @@ func (c *column) fixedString(typ byte, def *schema.Column) (sqlType, high, null 
 		}
 	}
 	switch typ {
-	case typeEnum:
+	case binlog.TypeEnum:
 		c.cell, c.width = cellEnum, max
 		return sqlInteger, sqlInteger, sqlInteger, max == 1 || max == 2
-	case typeSet:
+	case binlog.TypeSet:
 		c.cell, c.width = cellSet, max
 		return sqlBit, sqlBit, sqlBlob, max >= 1 && max <= 8
-	case typeString, typeVarString:
+	case binlog.TypeString, binlog.TypeVarString:
 		switch strings.ToLower(def.Type) {
 		case "uuid":
 			c.cell, c.width = cellUUID, 1

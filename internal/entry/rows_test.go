@@ -20,7 +20,7 @@ import (
 var fixtures = []string{"mysql56", "mysql57", "mysql80", "mysql97", "mariadb1011"}
 
 // typeNames stand for the types of a table whose definition is not at hand.
-var typeNames = map[byte]string{typeBlob: "text", typeString: "char(8)", typeVarchar: "varchar(8)"}
+var typeNames = map[byte]string{binlog.TypeBlob: "text", binlog.TypeString: "char(8)", binlog.TypeVarchar: "varchar(8)"}
 
 // tableOf makes up a definition for a table map.
 func tableOf(m *binlog.TableMap) *schema.Table {

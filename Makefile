@@ -1,0 +1,40 @@
+# The targets a newcomer needs: `make demo` shows the product at work, `make
+# test` runs every test. Both install what is missing first.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+FUZZTIME ?= 30s
+
+.PHONY: build demo test lint bench fuzz deps clean
+
+build: ## bin/towpath, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/towpath ./cmd/towpath
+
+demo: ## the product at work on a real database
+	@scripts/deps demo
+	@$(MAKE) --no-print-directory build
+	@$(GO) run ./test/demo
+
+test: ## all checks and tests, on real servers and clients
+	@scripts/deps test
+	@$(MAKE) --no-print-directory build lint
+	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -race -timeout 25m ./...
+
+lint: ## formatting, vet, staticcheck, tidy module files
+	@scripts/lint
+
+bench: build ## Towpath beside Java Canal; writes docs/benchmarks.md
+	@scripts/deps test
+	$(GO) run ./test/bench -out docs/benchmarks.md
+
+fuzz: ## every fuzz target for FUZZTIME
+	@scripts/fuzz $(FUZZTIME)
+
+deps: ## what the tests need
+	@scripts/deps test
+
+clean:
+	rm -rf bin

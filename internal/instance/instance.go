@@ -1,0 +1,222 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/towpath-cdc/towpath/internal/binlog"
+	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/delivery"
+	"github.com/towpath-cdc/towpath/internal/meta"
+	"github.com/towpath-cdc/towpath/internal/pipeline"
+	"github.com/towpath-cdc/towpath/internal/source"
+	"github.com/towpath-cdc/towpath/internal/store"
+)
+
+// Options are what an instance needs beside its configuration.
+type Options struct {
+	Config  config.Instance
+	Budget  *store.Budget     // shared by the instances of a process
+	Logger  *slog.Logger      // with the destination as an attribute
+	MetaLog func(line string) // takes the lines of meta.log; nil drops them
+}
+
+// Instance is the running pipeline of one destination. Start makes it, Stop
+// ends it. It serves the requests of clients through its Desk.
+type Instance struct {
+	*delivery.Desk
+
+	o        Options
+	store    *store.Store
+	meta     meta.Manager
+	pipeline *pipeline.Pipeline
+	source   *source.Source
+	log      *slog.Logger
+
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // the source's goroutine
+
+	mu      sync.Mutex
+	stopErr error // why the source ended by itself; nil while it runs
+
+	started time.Time
+}
+
+// Start puts an instance together and starts reading. It does not wait for the
+// source to answer: trouble there is retried and shown by Status. An error
+// means that the instance cannot run as it is configured.
+func Start(o Options) (*Instance, error) {
+	i := &Instance{o: o, log: o.Logger, started: time.Now()}
+	var err error
+	if i.meta, err = openMeta(o); err != nil {
+		return nil, err
+	}
+	c := &o.Config
+	i.store = store.New(store.Options{Slots: c.BufferSize, MemUnit: c.MemUnit, Mode: c.BatchMode, DDLIsolation: c.DDLIsolation, Budget: o.Budget})
+	if i.pipeline, err = pipeline.New(pipeline.Options{Instance: o.Config, Store: i.store, Logger: i.log}); err != nil {
+		return nil, errors.Join(fmt.Errorf("destination %s: %w", c.Destination, err), i.meta.Close())
+	}
+	i.Desk = delivery.New(c.Destination, i.store, i.meta, i.address, delivery.Options{
+		FirstBatchID: firstBatchID(i.meta), SetFilter: i.setFilter, Hooks: i.hooks()})
+	if err = i.Desk.ApplyFilters(); err != nil {
+		// A filter that was accepted before and is not any more: the stored
+		// subscription keeps it, the configured one is in force.
+		i.log.Error("the filter of a stored subscription is not usable and is left aside", "error", err)
+	}
+	i.source = source.New(source.Options{
+		Instance: o.Config, Handler: i.pipeline, Stored: i.stored, Resume: i.pipeline.Resume, Logger: i.log})
+	ctx, cancel := context.WithCancel(context.Background())
+	i.cancel = cancel
+	i.log.Info(fmt.Sprintf("start CannalInstance for 1-%s ", c.Destination))
+	i.log.Info(fmt.Sprintf("--> init table filter : ^%s$", c.WhiteRegex))
+	i.log.Info(fmt.Sprintf("--> init table black filter : ^%s$", c.BlackRegex))
+	i.log.Info("TIMESTAMP values are printed in the time zone of the process, as in Canal", "zone", zoneName(c.TimeZone))
+	i.wg.Go(func() { i.run(ctx) })
+	i.log.Info("start successful....")
+	return i, nil
+}
+
+// firstBatchID is where batch ids begin: at 1 when no client has been here yet,
+// as in Canal, and otherwise beyond all ids handed out before, so that a late
+// ack from before a restart cannot confirm a batch it does not mean.
+func firstBatchID(m meta.Manager) int64 {
+	if len(m.Snapshot()) == 0 {
+		return 1
+	}
+	return delivery.BatchIDAt(time.Now())
+}
+
+func zoneName(z *time.Location) string {
+	if z == nil {
+		z = time.Local
+	}
+	return z.String()
+}
+
+// run reads until Stop, or until a person is needed.
+func (i *Instance) run(ctx context.Context) {
+	err := i.source.Run(ctx)
+	if err == nil {
+		return
+	}
+	i.mu.Lock()
+	i.stopErr = err
+	i.mu.Unlock()
+	i.log.Error("the instance has stopped reading and waits for a person; clients still get what is in the store", "reason", err)
+}
+
+// Stop ends the instance and waits until nothing of it runs: first the reading,
+// then waiting gets, then the cursors are saved.
+func (i *Instance) Stop() error {
+	i.log.Info(fmt.Sprintf("stop CannalInstance for null-%s ", i.o.Config.Destination))
+	i.cancel()
+	i.wg.Wait()
+	i.store.Close()
+	if err := i.meta.Close(); err != nil {
+		return fmt.Errorf("save the cursors of %s: %w", i.o.Config.Destination, err)
+	}
+	i.log.Info("stop successful....")
+	return nil
+}
+
+// openMeta opens the cursors as the instance is configured.
+func openMeta(o Options) (meta.Manager, error) {
+	c := &o.Config
+	if c.Meta == config.MetaMemory {
+		return meta.NewMemory(), nil
+	}
+	if c.Meta != config.MetaFile {
+		return nil, fmt.Errorf("destination %s: cursors in ZooKeeper (default-instance.xml) are not supported by this version; use classpath:spring/file-instance.xml", c.Destination)
+	}
+	return meta.OpenFile(meta.FileOptions{
+		Destination: c.Destination, Dir: c.DataDir, Period: c.FlushPeriod,
+		Flushed: func(moved []meta.Record) {
+			if o.MetaLog != nil {
+				for _, r := range moved {
+					o.MetaLog(r.LogLine())
+				}
+			}
+		},
+		Failed: func(err error) {
+			o.Logger.Error("cursors could not be written and are kept in memory; after a crash clients would get again what they acked since", "error", err)
+		},
+		Notice: func(text string) { o.Logger.Warn(text) },
+	})
+}
+
+// setFilter makes a client's filter that of the instance.
+func (i *Instance) setFilter(pattern string) error {
+	if err := i.pipeline.SetFilter(pattern); err != nil {
+		return err
+	}
+	i.log.Info(fmt.Sprintf("--> init table filter : ^%s$", pattern))
+	return nil
+}
+
+// stored is where to start after a restart: the cursor of the client that is
+// furthest behind.
+func (i *Instance) stored(context.Context) (source.Cursor, bool, error) {
+	cur, ok := meta.Earliest(i.meta.Snapshot())
+	if !ok {
+		return source.Cursor{}, false, nil
+	}
+	return source.Cursor{Host: cur.Host, Port: cur.Port, Position: cur.Position}, true, nil
+}
+
+// address is the server that is being read, for cursors.
+func (i *Instance) address() (host string, port int) {
+	return splitAddress(i.source.State().Address)
+}
+
+// hooks log what clients do, in Canal's words.
+func (i *Instance) hooks() delivery.Hooks {
+	return delivery.Hooks{
+		Subscribed: func(c meta.Client, cur meta.Cursor, known, first bool) {
+			switch {
+			case first:
+				i.log.Info(fmt.Sprintf("subscribe successfully, %s with first position:%s ", c, cur.Position))
+			case known:
+				i.log.Info(fmt.Sprintf("subscribe successfully, %s use last cursor position:%s ", c, cur.Position))
+			default:
+				i.log.Info(fmt.Sprintf("subscribe successfully, %s with first position:null ", c))
+			}
+		},
+		Unsubscribed: func(c meta.Client) { i.log.Info(fmt.Sprintf("unsubscribe successfully, %s", c)) },
+		RolledBack: func(c meta.Client, id int64) {
+			if id == 0 {
+				i.log.Info(fmt.Sprintf("rollback successfully, clientId:%d", c.ID))
+				return
+			}
+			i.log.Info(fmt.Sprintf("rollback successfully, clientId:%d batchId:%d", c.ID, id))
+		},
+	}
+}
+
+// Status is how an instance is doing.
+type Status struct {
+	Config   *config.Instance
+	Started  time.Time
+	Source   source.State
+	Read     source.Stats
+	Pipeline pipeline.Stats
+	Store    store.Stats
+	Clients  []delivery.ClientStatus
+	Resume   binlog.Position // behind the last transaction in the store
+	Stopped  error           // why it has stopped reading; nil while it reads
+}
+
+// Status tells how the instance is doing.
+func (i *Instance) Status() Status {
+	resume, _ := i.pipeline.Resume()
+	i.mu.Lock()
+	stopped := i.stopErr
+	i.mu.Unlock()
+	return Status{
+		Config: &i.o.Config, Started: i.started, Source: i.source.State(), Read: i.source.Stats(), Pipeline: i.pipeline.Stats(),
+		Store: i.store.Stats(), Clients: i.Desk.Clients(), Resume: resume, Stopped: stopped,
+	}
+}

@@ -1,0 +1,309 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/server"
+	"github.com/towpath-cdc/towpath/internal/store"
+)
+
+// ManagerOptions are what a Manager works with.
+type ManagerOptions struct {
+	Config *config.Config
+	Budget *store.Budget
+	Logger *slog.Logger // of the server
+
+	// InstanceLogger returns the logger of a destination and where its meta.log
+	// lines go.
+	InstanceLogger func(destination string) (log *slog.Logger, metaLog func(string))
+
+	// Released is told of a destination that has stopped, so that its log files
+	// can be closed; nil if nobody cares.
+	Released func(destination string)
+}
+
+// Manager keeps the instances of a server. Its methods may be called from
+// anywhere; what is done to one destination happens one after the other.
+type Manager struct {
+	o ManagerOptions
+
+	mu    sync.Mutex
+	slots map[string]*slot
+	down  bool // Close has been called
+}
+
+// slot is a destination the manager knows.
+type slot struct {
+	op sync.Mutex // held while the destination is started or stopped
+
+	mu      sync.Mutex
+	running *Instance // nil when it does not run
+	lazy    bool      // waits for its first client
+	err     error     // why the last start failed
+}
+
+// NewManager returns a manager that runs nothing yet.
+func NewManager(o ManagerOptions) *Manager {
+	return &Manager{o: o, slots: make(map[string]*slot)}
+}
+
+// Destinations are the names known, sorted.
+func (m *Manager) Destinations() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.slots))
+}
+
+// slot returns the slot of a destination, making it when create is set.
+func (m *Manager) slot(destination string, create bool) *slot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.slots[destination]
+	if s == nil && create && !m.down {
+		s = &slot{}
+		m.slots[destination] = s
+	}
+	return s
+}
+
+// Start starts a destination unless it runs or is lazy. The error is also
+// logged and kept for Status.
+func (m *Manager) Start(destination string) error {
+	return m.start(destination, false)
+}
+
+func (m *Manager) start(destination string, byClient bool) error {
+	s := m.slot(destination, true)
+	if s == nil {
+		return errors.New("the server is going down")
+	}
+	s.op.Lock()
+	defer s.op.Unlock()
+	if s.instance() != nil {
+		return nil
+	}
+	in, lazy, err := m.open(destination, byClient)
+	s.set(in, lazy, err)
+	return err
+}
+
+// open reads the configuration of a destination and starts it.
+func (m *Manager) open(destination string, byClient bool) (in *Instance, lazy bool, err error) {
+	log, metaLog := m.o.InstanceLogger(destination)
+	c, err := m.o.Config.Instance(destination)
+	if err == nil {
+		if c.Lazy && !byClient {
+			m.o.Logger.Info("the instance is lazy and starts with its first client", "instance", destination)
+			return nil, true, nil
+		}
+		in, err = Start(Options{Config: c, Budget: m.o.Budget, Logger: log, MetaLog: metaLog})
+	}
+	if err != nil {
+		err = fmt.Errorf("instance %s does not start: %w", destination, err)
+		m.o.Logger.Error("start failed", "instance", destination, "error", err)
+		return nil, c.Lazy, err
+	}
+	m.o.Logger.Info(fmt.Sprintf("start CanalInstances[%s] successfully", destination))
+	return in, c.Lazy, nil
+}
+
+// Stop stops a destination if it runs.
+func (m *Manager) Stop(destination string) error {
+	s := m.slot(destination, false)
+	if s == nil {
+		return nil
+	}
+	s.op.Lock()
+	defer s.op.Unlock()
+	in := s.instance()
+	s.set(nil, false, nil)
+	if in == nil {
+		return nil
+	}
+	if err := in.Stop(); err != nil {
+		m.o.Logger.Error("stop failed", "instance", destination, "error", err)
+		return err
+	}
+	m.o.Logger.Info(fmt.Sprintf("stop CanalInstances[%s] successfully", destination))
+	if m.o.Released != nil {
+		m.o.Released(destination)
+	}
+	return nil
+}
+
+// Forget stops a destination and knows it no longer.
+func (m *Manager) Forget(destination string) error {
+	err := m.Stop(destination)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.slots, destination)
+	return err
+}
+
+// Reload stops a destination and starts it with the configuration as it is now.
+func (m *Manager) Reload(destination string) error {
+	return errors.Join(m.Stop(destination), m.Start(destination))
+}
+
+// Close stops all instances, several at a time, and starts none any more.
+func (m *Manager) Close() {
+	m.mu.Lock()
+	m.down = true
+	names := slices.Sorted(maps.Keys(m.slots))
+	m.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, d := range names {
+		wg.Go(func() { _ = m.Stop(d) }) // it has logged its error
+	}
+	wg.Wait()
+}
+
+// Lookup implements server.Registry.
+func (m *Manager) Lookup(_ context.Context, destination string, start bool) (server.Instance, error) {
+	s := m.slot(destination, false)
+	if s == nil {
+		return nil, server.ErrNotStarted
+	}
+	in, lazy := s.state()
+	if in == nil && lazy && start {
+		if err := m.start(destination, true); err != nil {
+			return nil, fmt.Errorf("%w: %w", server.ErrNotStarted, err)
+		}
+		in, _ = s.state()
+	}
+	if in == nil {
+		return nil, server.ErrNotStarted
+	}
+	return in, nil
+}
+
+// Instance returns the running instance of a destination, or nil.
+func (m *Manager) Instance(destination string) *Instance {
+	s := m.slot(destination, false)
+	if s == nil {
+		return nil
+	}
+	return s.instance()
+}
+
+// Err is why the last start of a destination failed; nil when it did not.
+func (m *Manager) Err(destination string) error {
+	s := m.slot(destination, false)
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+func (s *slot) instance() *Instance { in, _ := s.state(); return in }
+
+func (s *slot) state() (*Instance, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running, s.lazy
+}
+
+func (s *slot) set(in *Instance, lazy bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running, s.lazy, s.err = in, lazy, err
+}
+
+// Watch scans the configuration folder every interval, the first time at once,
+// and does what changed files ask for, until ctx ends.
+func (m *Manager) Watch(ctx context.Context, root string, interval time.Duration, started []string) {
+	state := config.NewScanState(started)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		state = m.scan(root, state)
+		timer.Reset(interval)
+	}
+}
+
+// scan looks at the folders once. A listing that cannot be had changes nothing.
+func (m *Manager) scan(root string, state config.ScanState) config.ScanState {
+	folders, ok, err := config.ReadFolders(root)
+	if err != nil {
+		m.o.Logger.Error("scan failed", "folder", root, "error", err)
+		return state
+	}
+	if !ok {
+		return state
+	}
+	next, actions := config.Scan(state, folders)
+	for _, a := range actions {
+		var err error
+		switch a.Op {
+		case config.ScanStart:
+			err = m.Start(a.Destination)
+		case config.ScanStop:
+			if err = m.Forget(a.Destination); err != nil {
+				next[a.Destination] = state[a.Destination] // tried again by the next scan
+			}
+		case config.ScanReload:
+			err = m.Reload(a.Destination)
+		}
+		if err == nil {
+			m.o.Logger.Info(fmt.Sprintf("auto notify %s %s successful.", a.Op, a.Destination))
+		}
+	}
+	return next
+}
+
+// stallAfter is how long a full ring is left without a word. Back-pressure for
+// a moment is normal; a client that does not ack is not.
+const stallAfter = 30 * time.Second
+
+// ReportStalls logs, until ctx ends, which instances stand still because a
+// client does not take or ack what it is given: once when it begins, then every
+// five minutes, and once when it is over.
+func (m *Manager) ReportStalls(ctx context.Context) {
+	const again = 5 * time.Minute
+	said := make(map[string]time.Time)
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			for _, d := range m.Destinations() {
+				m.reportStall(d, now, again, said)
+			}
+		}
+	}
+}
+
+func (m *Manager) reportStall(d string, now time.Time, again time.Duration, said map[string]time.Time) {
+	in := m.Instance(d)
+	if in == nil {
+		delete(said, d)
+		return
+	}
+	stall, full := in.Stall(now)
+	last, told := said[d]
+	switch {
+	case full && now.Sub(stall.Since) >= stallAfter && now.Sub(last) >= again:
+		said[d] = now
+		in.log.Warn("reading from the source stands still, other instances go on", "why", stall.String())
+	case !full && told:
+		delete(said, d)
+		in.log.Info("the ring has room again, reading from the source goes on")
+	}
+}

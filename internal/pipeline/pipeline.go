@@ -1,0 +1,253 @@
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/towpath-cdc/towpath/internal/binlog"
+	"github.com/towpath-cdc/towpath/internal/charset"
+	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/ddl"
+	"github.com/towpath-cdc/towpath/internal/filter"
+	"github.com/towpath-cdc/towpath/internal/schema"
+	"github.com/towpath-cdc/towpath/internal/source"
+	"github.com/towpath-cdc/towpath/internal/store"
+	"github.com/towpath-cdc/towpath/internal/value"
+)
+
+// Store is where items go. Put is called by one goroutine at a time and takes
+// over one Block reference per item, also when it fails.
+type Store interface {
+	Put(ctx context.Context, items []store.Item) error
+}
+
+// Options configure a Pipeline.
+type Options struct {
+	Instance config.Instance
+	Store    Store
+	Logger   *slog.Logger // not nil
+}
+
+// Pipeline is the middle of one instance. It is a source.Handler: Start, Chunk
+// and Stop come from the source's goroutine, one dump after the other. The
+// other methods may be called from anywhere.
+type Pipeline struct {
+	o       Options
+	charset charset.Decoder
+	zone    *value.Zone
+	fields  *filter.Fields
+	names   atomic.Pointer[nameFilter]
+
+	// Used by the source's goroutine.
+	dump       *dump // between Start and Stop
+	loader     sessionLoader
+	tracker    *schema.Tracker
+	server     string // what the tracker's tables belong to
+	scannedDDL uint64 // statements the tracker has followed
+
+	mu        sync.Mutex
+	resume    binlog.Position // behind the last boundary that was put
+	resumeDDL uint64          // scannedDDL at that place
+
+	stats counters
+}
+
+// counters are what Stats reports.
+type counters struct {
+	transactions  atomic.Int64
+	lastEventTime atomic.Int64 // milliseconds; see Stats.LastEvent
+	publishWait   atomic.Int64 // nanoseconds
+	storeWait     atomic.Int64 // nanoseconds
+	skippedRows   atomic.Int64
+}
+
+// Stats are counters since New.
+type Stats struct {
+	Transactions int64         // transaction ends put into the store
+	LastEvent    time.Time     // execution time of the last entry put, or when the source last said it was idle
+	PublishWait  time.Duration // that the source's goroutine waited for a free worker
+	StoreWait    time.Duration // that workers waited for room in the store
+	SkippedRows  int64         // rows events skipped because their table could not be resolved
+}
+
+// New builds a pipeline; nothing is started. It fails when a filter or the
+// charset of the instance is wrong.
+func New(o Options) (*Pipeline, error) {
+	cs, err := charset.ByJavaName(o.Instance.ConnectionCharset)
+	if err != nil {
+		return nil, err
+	}
+	zone := o.Instance.TimeZone
+	if zone == nil {
+		zone = time.Local
+	}
+	names, err := newNameFilter(o.Instance.WhiteRegex, o.Instance.BlackRegex)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pipeline{o: o, charset: cs, zone: value.NewZone(zone)}
+	p.fields = filter.ParseFields(o.Instance.WhiteField, o.Instance.BlackField)
+	p.names.Store(names)
+	p.stats.lastEventTime.Store(time.Now().UnixMilli())
+	return p, nil
+}
+
+// SetFilter replaces the white list by pattern, for the events scanned from now
+// on. That is what a client's subscription with a filter does.
+func (p *Pipeline) SetFilter(pattern string) error {
+	names, err := newNameFilter(pattern, p.o.Instance.BlackRegex)
+	if err != nil {
+		return err
+	}
+	p.names.Store(names)
+	return nil
+}
+
+// Resume is the newest place from which a dump can go on without losing
+// anything, given what has been put. It is false before the first boundary.
+func (p *Pipeline) Resume() (binlog.Position, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.resume, !p.resume.IsZero()
+}
+
+// Forget makes Resume start anew, because the store has lost what was put.
+func (p *Pipeline) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resume, p.resumeDDL = binlog.Position{}, 0
+}
+
+// Stats returns the counters.
+func (p *Pipeline) Stats() Stats {
+	return Stats{
+		Transactions: p.stats.transactions.Load(),
+		LastEvent:    time.UnixMilli(p.stats.lastEventTime.Load()),
+		PublishWait:  time.Duration(p.stats.publishWait.Load()),
+		StoreWait:    time.Duration(p.stats.storeWait.Load()),
+		SkippedRows:  p.stats.skippedRows.Load(),
+	}
+}
+
+// dump is the state of one dump: from Start to Stop.
+type dump struct {
+	p      *Pipeline
+	s      source.Session
+	ctx    context.Context // ends at Stop or with the first failure
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup // the workers
+	work   chan *job      // nil when encoding is done by the source's goroutine
+	last   <-chan struct{}
+	inline *worker
+	group  grouper // guarded by having the turn
+	origin *store.Origin
+
+	scan scanner
+}
+
+// Start implements source.Handler.
+func (p *Pipeline) Start(ctx context.Context, s source.Session) error {
+	d := &dump{p: p, s: s}
+	d.ctx, d.cancel = context.WithCancelCause(ctx)
+	d.origin = &store.Origin{Host: s.Host, Port: s.Port}
+	d.group = grouper{size: max(p.o.Instance.TransactionSize, 1), filterMarks: p.o.Instance.FilterTxEntry}
+	first := make(chan struct{})
+	close(first)
+	d.last = first
+	p.prepareTracker(s)
+	d.scan.init(d)
+	if !p.o.Instance.Parallel {
+		d.inline = &worker{d: d}
+	} else {
+		n := max(p.o.Instance.ParallelThreads, 1)
+		d.work = make(chan *job, n)
+		for range n {
+			d.wg.Go((&worker{d: d}).run)
+		}
+	}
+	p.dump = d
+	return nil
+}
+
+// sessionLoader loads table definitions through the session of the dump at hand.
+type sessionLoader struct{ schema.Loader }
+
+// prepareTracker makes the tracker ready for a dump. What it knows from the
+// stream still holds when the dump goes on exactly where the store ends, on the
+// same server.
+func (p *Pipeline) prepareTracker(s source.Session) {
+	p.loader.Loader = s.Tables
+	id := s.Address + " " + s.Server.Version
+	if p.tracker == nil || id != p.server {
+		p.server = id
+		p.tracker = schema.NewTracker(&p.loader, schema.Options{
+			Server: ddl.VersionOf(s.Server.Version), LowerCaseTableNames: s.Server.LowerCaseTableNames,
+			HiddenKey: s.Server.RDS || s.Server.PolarX, RDS: s.Server.RDS,
+		})
+		return
+	}
+	p.mu.Lock()
+	same := p.resumeDDL == p.scannedDDL && p.resume.File == s.Position.File && p.resume.Offset == s.Position.Offset
+	p.mu.Unlock()
+	p.tracker.Reset(same)
+}
+
+// Stop implements source.Handler. It returns when nothing will be put any more.
+func (p *Pipeline) Stop() {
+	d := p.dump
+	if d == nil {
+		return
+	}
+	p.dump = nil
+	d.cancel(context.Canceled)
+	if d.work != nil {
+		close(d.work)
+	}
+	d.wg.Wait()
+	if d.inline != nil {
+		d.inline.slab.close()
+	}
+	d.group.reset(dropItem)
+	d.scan.close()
+}
+
+// Chunk implements source.Handler.
+func (p *Pipeline) Chunk(ctx context.Context, c *source.Chunk) error {
+	d := p.dump
+	defer c.Release()
+	if err := context.Cause(d.ctx); err != nil {
+		return err
+	}
+	return d.scan.chunk(ctx, c)
+}
+
+// publish hands a job over. It takes the job also when it fails.
+func (d *dump) publish(ctx context.Context, j *job) error {
+	j.behind, d.last = d.last, j.done
+	if d.inline != nil {
+		d.inline.do(j)
+		return context.Cause(d.ctx)
+	}
+	select {
+	case d.work <- j:
+		return nil
+	default:
+	}
+	start := time.Now()
+	defer func() { d.p.stats.publishWait.Add(int64(time.Since(start))) }()
+	select {
+	case d.work <- j:
+		return nil
+	case <-d.ctx.Done():
+		close(j.done)
+		j.abandon()
+		return context.Cause(d.ctx)
+	case <-ctx.Done():
+		close(j.done)
+		j.abandon()
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,271 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/towpath-cdc/towpath/internal/binlog"
+	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/entry"
+	"github.com/towpath-cdc/towpath/internal/source"
+)
+
+// scanner follows the stream of one dump, event by event, and lists what has
+// to be encoded. It runs in the source's goroutine.
+type scanner struct {
+	d        *dump
+	file     string
+	format   *binlog.FormatDescription
+	checksum bool
+	flavor   binlog.Flavor
+	tables   tableMaps
+	gtid     gtidState
+	skipped  map[binlog.EventType]bool // unknown types already named in the log
+
+	inTransaction bool // between BEGIN and its end: no boundaries
+	job           *job
+	outer         *binlog.Header // of the payload whose events are being scanned
+	payload       payloadReader
+}
+
+func (s *scanner) init(d *dump) {
+	s.d = d
+	s.file = d.s.Position.File
+	s.checksum = d.s.Checksum
+	s.flavor = d.s.Server.Flavor
+	s.skipped = make(map[binlog.EventType]bool)
+	s.tables.init(d)
+	s.gtid.init(d.s)
+}
+
+func (s *scanner) close() { s.payload.close() }
+
+// chunk scans all events of a chunk and publishes what they make.
+func (s *scanner) chunk(ctx context.Context, c *source.Chunk) error {
+	s.begin(c)
+	for i := range c.Len() {
+		if err := s.event(ctx, c.Event(i)); err != nil {
+			return errors.Join(err, s.publish(ctx))
+		}
+	}
+	return s.publish(ctx)
+}
+
+// begin opens a job over a chunk. s.job is nil between jobs.
+func (s *scanner) begin(c *source.Chunk) {
+	s.job = newJob()
+	c.Retain(1)
+	s.job.chunk = c
+	s.job.format = s.format
+}
+
+// publish hands the open job over, if it has anything in it.
+func (s *scanner) publish(ctx context.Context) error {
+	j := s.job
+	s.job = nil
+	if len(j.tasks) == 0 {
+		j.abandon()
+		return nil
+	}
+	return s.d.publish(ctx, j)
+}
+
+// event scans one event. Its error names the place.
+func (s *scanner) event(ctx context.Context, ev []byte) error {
+	h, err := binlog.ParseHeader(ev)
+	if err == nil && s.checksum && s.outer == nil && h.Type != binlog.EventFormatDescription {
+		err = binlog.VerifyChecksum(ev)
+	}
+	if err == nil {
+		err = s.dispatch(ctx, h, ev)
+	}
+	if err != nil {
+		if s.outer != nil {
+			h = *s.outer
+		}
+		return fmt.Errorf("event at %s:%d (type %d): %w", s.file, h.Start(), h.Type, err)
+	}
+	return nil
+}
+
+// dispatch does what the type of an event asks for.
+func (s *scanner) dispatch(ctx context.Context, h binlog.Header, ev []byte) error {
+	if h.Type == binlog.EventFormatDescription {
+		return s.formatDescription(ev)
+	}
+	body, err := binlog.Body(ev, s.checksum && s.outer == nil)
+	if err != nil {
+		return err
+	}
+	switch h.Type {
+	case binlog.EventTableMap:
+		return s.tables.add(body, s.format)
+	case binlog.EventWriteRowsV1, binlog.EventWriteRowsV2, binlog.EventUpdateRowsV1, binlog.EventUpdateRowsV2,
+		binlog.EventDeleteRowsV1, binlog.EventDeleteRowsV2, binlog.EventPartialUpdateRows,
+		binlog.EventMariaWriteRowsV1C, binlog.EventMariaUpdateRowsV1C, binlog.EventMariaDeleteRowsV1C,
+		binlog.EventMariaWriteRowsV2C, binlog.EventMariaUpdateRowsV2C, binlog.EventMariaDeleteRowsV2C:
+		return s.rows(ctx, h, body)
+	case binlog.EventXID:
+		xid, err := binlog.ParseXID(body)
+		if err != nil {
+			return err
+		}
+		s.end(h, int64(xid), nil)
+		return nil
+	case binlog.EventQuery:
+		return s.query(ctx, h, body)
+	case binlog.EventMariaQueryCompressed:
+		plain, err := binlog.DecompressMariaQuery(body, maxEvent)
+		if err != nil {
+			return err
+		}
+		return s.query(ctx, h, plain)
+	case binlog.EventTransactionPayload:
+		return s.transactionPayload(ctx, h, body)
+	case binlog.EventRotate:
+		return s.rotate(ev)
+	case binlog.EventGTID, binlog.EventAnonymousGTID, binlog.EventGTIDTagged, binlog.EventMariaGTID, binlog.EventMariaGTIDList:
+		return s.gtid.event(h, body)
+	}
+	return s.minor(h, body)
+}
+
+// minor handles the events that make at most a line of text.
+func (s *scanner) minor(h binlog.Header, body []byte) error {
+	switch h.Type {
+	case binlog.EventRowsQuery, binlog.EventMariaAnnotateRows, binlog.EventUserVar, binlog.EventIntvar, binlog.EventRand:
+		if s.d.p.o.Instance.FilterQueryDML {
+			return nil
+		}
+		return s.text(h, body)
+	case binlog.EventHeartbeat, binlog.EventHeartbeatV2:
+		s.d.p.stats.lastEventTime.Store(time.Now().UnixMilli())
+	case binlog.EventWriteRowsV0, binlog.EventUpdateRowsV0, binlog.EventDeleteRowsV0:
+		s.name(h, "row events of MySQL before 5.1.18 are not read")
+	case binlog.EventIncident:
+		code, msg, err := binlog.ParseIncident(body)
+		if err != nil {
+			return err
+		}
+		s.d.p.o.Logger.Error("the source reports an incident: changes may be missing from its binlog",
+			"position", s.place(h), "code", code, "message", string(msg))
+	case binlog.EventStop, binlog.EventPreviousGTIDs, binlog.EventTransactionContext, binlog.EventViewChange,
+		binlog.EventXAPrepare, binlog.EventMariaCheckpoint, binlog.EventMariaStartEncryption, binlog.EventIgnorable,
+		binlog.EventBeginLoadQuery, binlog.EventExecuteLoadQuery, binlog.EventAppendBlock, binlog.EventDeleteFile,
+		binlog.EventLoad, binlog.EventNewLoad, binlog.EventCreateFile, binlog.EventExecLoad, binlog.EventSlave, binlog.EventStartV3:
+		if h.Type == binlog.EventXAPrepare {
+			s.boundary(h)
+		}
+	default:
+		s.name(h, "unknown event type skipped")
+	}
+	return nil
+}
+
+// name logs a type that is skipped, once per dump.
+func (s *scanner) name(h binlog.Header, what string) {
+	if !s.skipped[h.Type] {
+		s.skipped[h.Type] = true
+		s.d.p.o.Logger.Warn(what, "event_type", uint8(h.Type), "position", s.place(h))
+	}
+}
+
+func (s *scanner) place(h binlog.Header) string { return fmt.Sprintf("%s:%d", s.file, h.Start()) }
+
+// formatDescription takes the layout of the events that follow.
+func (s *scanner) formatDescription(ev []byte) error {
+	f, err := binlog.ParseFormatDescription(ev)
+	if err != nil {
+		return err
+	}
+	s.format = &f
+	s.checksum = f.Checksum
+	// What was scanned before keeps the layout it was written in.
+	if len(s.job.tasks) == 0 {
+		s.job.format = s.format
+	}
+	return nil
+}
+
+// rotate follows the log to its next file.
+func (s *scanner) rotate(ev []byte) error {
+	file, _, err := binlog.ParseRotate(ev, s.checksum)
+	if err != nil {
+		return err
+	}
+	if file != s.file {
+		s.tables.rotated()
+	}
+	s.file = file
+	s.inTransaction = false
+	return nil
+}
+
+// context is what entries of the event say of where it stands. The events of a
+// compressed transaction all stand where the payload does.
+func (s *scanner) context(h binlog.Header) entry.Context {
+	c := entry.ContextOf(s.file, h, s.gtid.current())
+	if s.outer != nil {
+		c.Offset, c.Size = s.outer.Start(), int64(s.outer.EventSize)
+	}
+	return c
+}
+
+// add lists a task.
+func (s *scanner) add(t task) {
+	t.ddl = s.d.p.scannedDDL
+	s.job.tasks = append(s.job.tasks, t)
+}
+
+// canStartBehind says whether a dump may begin behind the present event: not
+// inside a transaction, and not inside the events of a payload.
+func (s *scanner) canStartBehind() bool { return !s.inTransaction && s.outer == nil }
+
+// boundary notes that a dump may start behind an event that makes no entry.
+func (s *scanner) boundary(h binlog.Header) {
+	s.inTransaction = false
+	if s.canStartBehind() {
+		s.add(task{kind: taskNone, boundary: true, ctx: s.context(h)})
+	}
+}
+
+// begin lists the start of a transaction.
+func (s *scanner) beginTransaction(h binlog.Header, thread uint32, w *words) {
+	s.inTransaction = true
+	s.add(task{kind: taskBegin, ctx: s.context(h), number: int64(thread), xa: w != nil, words: w})
+}
+
+// end lists the end of a transaction.
+func (s *scanner) end(h binlog.Header, xid int64, w *words) {
+	// Behind XA END comes the prepare event, which still belongs to it.
+	s.inTransaction = w != nil
+	s.add(task{kind: taskEnd, ctx: s.context(h), number: xid, xa: w != nil, words: w, boundary: s.canStartBehind()})
+}
+
+// rows lists a rows event if somebody wants it.
+func (s *scanner) rows(ctx context.Context, h binlog.Header, body []byte) error {
+	o := &s.d.p.o.Instance
+	if o.FilterRows || filteredKind(o, h.Type) {
+		return nil
+	}
+	plan, ok, err := s.tables.plan(ctx, h, body, s.format)
+	if err != nil || !ok {
+		return err
+	}
+	s.inTransaction = true
+	s.add(task{kind: taskRows, typ: h.Type, ctx: s.context(h), body: body, plan: plan})
+	return nil
+}
+
+// filteredKind says whether a setting drops all row events of this kind.
+func filteredKind(o *config.Instance, t binlog.EventType) bool {
+	switch t {
+	case binlog.EventWriteRowsV1, binlog.EventWriteRowsV2, binlog.EventMariaWriteRowsV1C, binlog.EventMariaWriteRowsV2C:
+		return o.FilterDMLInsert
+	case binlog.EventDeleteRowsV1, binlog.EventDeleteRowsV2, binlog.EventMariaDeleteRowsV1C, binlog.EventMariaDeleteRowsV2C:
+		return o.FilterDMLDelete
+	}
+	return o.FilterDMLUpdate
+}
