@@ -247,7 +247,10 @@ func (r *resolver) byTime(ctx context.Context, asked binlog.Position, target int
 	if err != nil {
 		return start{}, err
 	}
-	var probeErr error
+	var (
+		probeErr error
+		oldest   int64 // when files[0] was begun, if the search came to it
+	)
 	after := sort.Search(len(files), func(i int) bool {
 		if probeErr != nil {
 			return true
@@ -257,10 +260,18 @@ func (r *resolver) byTime(ctx context.Context, asked binlog.Position, target int
 			probeErr = err
 			return true
 		}
+		if i == 0 {
+			oldest = t
+		}
 		return t >= target
 	})
 	if probeErr != nil {
 		return start{}, probeErr
+	}
+	if after == 0 && len(files) > 0 && oldest <= asked.Timestamp {
+		// Only what was to be read twice is missing.
+		p := binlog.Position{File: files[0].Name, Offset: 4, Timestamp: oldest}
+		return start{asked: asked, position: p, how: how + ", or what is left of that: the begin of the oldest file"}, nil
 	}
 	if after == 0 {
 		reason := "can't find start position: the oldest binlog begins after " + time.UnixMilli(target).UTC().Format(time.RFC3339)

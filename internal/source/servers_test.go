@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -324,5 +325,58 @@ func TestRealCollision(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("neither reader was cut off")
+	}
+}
+
+// TestRealForeignSet asks for what the server does not have: it must stop with
+// choices, whatever words the server finds for it.
+func TestRealForeignSet(t *testing.T) {
+	for _, server := range realServers {
+		t.Run(server.name, func(t *testing.T) {
+			root := server.root(t)
+			f, err := root.Inspect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := testOptions(server.address())
+			o.Instance.GTIDMode = true
+			o.Instance.Master.Start.GTIDSet = f.ServerUUID + ":1-999999999"
+			if server.name == "mariadb1011" {
+				o.Instance.Master.Start.GTIDSet = fmt.Sprintf("0-%d-999999999", f.ServerID)
+			}
+			x := startReal(t, o, newTableCounter("none"))
+			if _, ok := errors.AsType[*StopError](x.wait(t)); !ok {
+				t.Errorf("Run returned %v", x.wait(t))
+			}
+			t.Log(x.State().Reason)
+		})
+	}
+}
+
+// TestRealMissingFile does the same with a file and with an offset that is not
+// the begin of an event.
+func TestRealMissingFile(t *testing.T) {
+	for _, server := range realServers {
+		for name, position := range map[string]func(end binlog.Position) binlog.Position{
+			"file":   func(binlog.Position) binlog.Position { return binlog.Position{File: "none.000001", Offset: 4} },
+			"end":    func(end binlog.Position) binlog.Position { end.Offset += 1 << 30; return end },
+			"inside": func(end binlog.Position) binlog.Position { end.Offset = 40; return end },
+		} {
+			t.Run(server.name+"/"+name, func(t *testing.T) {
+				root := server.root(t)
+				end, err := root.End(t.Context(), false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := testOptions(server.address())
+				o.stored("", 0, position(end))
+				x := startReal(t, o, newTableCounter("none"))
+				stop, ok := errors.AsType[*StopError](x.wait(t))
+				if !ok || len(stop.Choices) < 2 {
+					t.Errorf("Run returned %v", x.wait(t))
+				}
+				t.Log(x.State().Reason)
+			})
+		}
 	}
 }

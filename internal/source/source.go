@@ -24,8 +24,8 @@ const (
 	defaultDetecting  = 3 * time.Second
 )
 
-// maxFatal is how often in a row an error 1236 that names no known cause is
-// tried again before it stops the source.
+// maxFatal is how many errors 1236 in a row that name no known cause make a
+// position count as lost. Canal gives up a position after as many.
 const maxFatal = 3
 
 // Source reads one instance's source. Its methods may be called from any
@@ -182,9 +182,12 @@ func (s *Source) judge(ctx context.Context, err error, backoff time.Duration) (t
 	d := diagnose(err, s.o.Instance.User)
 	if mysql.Code(err) == mysql.CodeMasterFatal && d.kind == transient && d.remedy != collisionRemedy {
 		if s.fatals++; s.fatals >= maxFatal {
-			stop := &StopError{Reason: "the server cannot read its binlog at the start position", Asked: s.State().Position, Err: err, Choices: []string{
-				d.remedy, "start from another position: set canal.instance.master.journal.name and .position and remove the stored cursor of the instance"}}
-			return 0, stop
+			// Not to be read is as good as not there: the next attempt goes by time
+			// or jumps where that is allowed, else stops with this.
+			p := s.State().Position
+			s.fatals = 0
+			s.lose(p, &StopError{Reason: "the server cannot read its binlog at the start position", Asked: p, Err: err, Choices: []string{
+				d.remedy, "start from another position: set canal.instance.master.journal.name and .position and remove the stored cursor of the instance"}})
 		}
 	} else if d.kind != lostPosition {
 		s.fatals = 0
@@ -250,7 +253,7 @@ func (s *Source) dumping(server endpoint, st start) {
 	}
 	s.mu.Lock()
 	s.stats.Dumps++
-	s.state = State{Phase: PhaseStreaming, Since: time.Now(), Address: server.Address, Position: p}
+	s.state = State{Phase: PhaseStreaming, Since: time.Now(), Address: server.Address, Position: p, Failures: s.failures}
 	s.mu.Unlock()
 	s.tell()
 }

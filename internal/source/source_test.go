@@ -578,6 +578,10 @@ func TestStartPositions(t *testing.T) {
 		"of another server": {func(o *Options, _ *mysqltest.Log) {
 			o.stored("192.0.2.1", 3306, binlog.Position{File: "x.000009", Offset: 700, Timestamp: at(11)})
 		}, want{"mysql-bin.000003", 2, ""}, 0},
+		"of another server, oldest file younger than the look-back": {func(o *Options, log *mysqltest.Log) {
+			log.Purge(1)
+			o.stored("192.0.2.1", 3306, binlog.Position{File: "x.000009", Offset: 700, Timestamp: at(3)})
+		}, want{"mysql-bin.000002", 4, ""}, 0},
 		"server changed behind the address": {func(o *Options, _ *mysqltest.Log) {
 			o.stored("", 0, binlog.Position{File: "x.000009", Offset: 700, Timestamp: at(10), ServerID: 5})
 		}, want{"mysql-bin.000002", 3, ""}, 0},
@@ -585,16 +589,26 @@ func TestStartPositions(t *testing.T) {
 			o.TableHistory = true
 			o.Instance.Master.Start = config.StartPosition{File: "mysql-bin.000003", Offset: log.End().Offset - 40}
 		}, want{"mysql-bin.000003", 1, ""}, 0},
+		"unreadable, reset": {func(o *Options, log *mysqltest.Log) {
+			o.Instance.AutoResetToLatest = true
+			o.stored("", 0, binlog.Position{File: "mysql-bin.000001", Offset: 5})
+		}, want{"mysql-bin.000003", 0, ""}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := fill(2)
 			server := mysqltest.Start(t, log)
+			server.Fault = func(_ int, d mysqltest.Dump) mysqltest.Fault {
+				if d.Offset == 5 {
+					return mysqltest.Fault{Error: &mysqltest.Err{Code: 1236, State: "HY000", Message: "bogus data in log event"}}
+				}
+				return mysqltest.Fault{}
+			}
 			o := testOptions(server.Address())
 			resets := 0
 			o.Hooks.Reset = func(binlog.Position, binlog.Position) { resets++ }
 			c.set(&o, log)
 			x := run(t, o)
-			x.until(t, "the dump", func() bool { return x.State().Phase == PhaseStreaming })
+			x.until(t, "the dump", func() bool { return x.State().Phase == PhaseStreaming && x.State().Position.Offset != 5 })
 			x.until(t, "the commits", func() bool { return x.r.commits() >= c.want.commits })
 			log.Transaction(firstTime+5000, []byte{0xfe, 1, 0, 0, 0})
 			x.until(t, "one more", func() bool { return x.r.commits() >= c.want.commits+1 })
