@@ -78,20 +78,43 @@ func (p *parser) createSchemaChange() ([]Change, error) {
 		return nil, err
 	}
 	c := Change{Kind: CreateSchema, Table: Name{Schema: name.real()}}
+	err = p.schemaOptions(&c.Charset)
+	return []Change{c}, err
+}
+
+// alterSchemaChange reads what follows ALTER DATABASE. Without a name the
+// current schema is meant.
+func (p *parser) alterSchemaChange(currentSchema string) ([]Change, error) {
+	c := Change{Kind: CreateSchema, Table: Name{Schema: currentSchema}}
+	if !p.atAny("DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "READ") {
+		name, err := p.ident()
+		if err != nil {
+			return nil, err
+		}
+		c.Table.Schema = name.real()
+	}
+	if err := p.schemaOptions(&c.Charset); err != nil || c.Charset == "" {
+		return nil, err
+	}
+	return []Change{c}, nil
+}
+
+// schemaOptions reads the options of a schema for its default character set.
+func (p *parser) schemaOptions(charset *string) (err error) {
 	for !p.atEnd() {
 		switch {
 		case p.accept("CHARACTER", "SET"), p.accept("CHARSET"):
-			err = p.charset(&c.Charset, false)
+			err = p.charset(charset, false)
 		case p.accept("COLLATE"):
-			err = p.charset(&c.Charset, true)
+			err = p.charset(charset, true)
 		default:
 			err = p.skipOne()
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return []Change{c}, nil
+	return nil
 }
 
 func (p *parser) createIndexChange(currentSchema string) ([]Change, error) {
@@ -135,8 +158,9 @@ func (p *parser) alterChanges(currentSchema string) ([]Change, error) {
 	for q.acceptAny("ONLINE", "OFFLINE", "IGNORE") {
 	}
 	if q.atAny("DATABASE", "SCHEMA") {
-		p.advance()
-		return nil, p.skipStatement()
+		q.advance()
+		*p = q
+		return p.alterSchemaChange(currentSchema)
 	}
 	if !q.at("TABLE") {
 		return nil, p.skipText()

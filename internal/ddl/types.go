@@ -62,7 +62,7 @@ const (
 	Rename                             // the table is called To
 	Alter                              // Items, in the order written
 	DropSchema                         // the schema Table.Schema and its tables are gone
-	CreateSchema                       // the schema Table.Schema is new, with the default character set Charset
+	CreateSchema                       // the schema Table.Schema is new or altered, with the default character set Charset
 	Unknown                            // the table is changed in a way that could not be read
 )
 

@@ -107,6 +107,11 @@ func (r *rows) adapt(t *Table) *Table {
 // retyped is column c with the type that column i of the rows has.
 func (r *rows) retyped(c Column, i int) Column {
 	md := binlog.ColumnMetadata{Unsigned: c.Unsigned}
+	if t, err := ddl.ParseType(c.Type); err == nil && declared(t).family == text && logged(r.Types[i], r.Meta[i]).family == text {
+		if m := r.column(i); m == nil || m.Collation == 0 {
+			return c // only of another length; without a collation text cannot be told from bytes
+		}
+	}
 	if m := r.column(i); m != nil {
 		unsigned := md.Unsigned
 		md = *m

@@ -18,9 +18,15 @@ type alteration struct {
 	items  []ddl.Item
 }
 
+// maxItems is more than an ALTER TABLE can have: a table has at most 4096 columns.
+const maxItems = 10_000
+
 // alter returns the definition after the items. An error means that the items
 // do not fit the definition, which is then not what the server had.
 func (d *definition) alter(items []ddl.Item, s ddl.Server) (*definition, error) {
+	if len(items) > maxItems {
+		return nil, fmt.Errorf("alter %s.%s: %d items", d.table.Schema, d.table.Name, len(items))
+	}
 	a := &alteration{def: d.clone(), server: s, items: items}
 	a.def.spelled = d.spelled && !slices.ContainsFunc(items, changesColumns)
 	a.charsets()
