@@ -101,8 +101,8 @@ func (k Kind) accounts() []string {
 	case MySQL56:
 		return []string{"DELETE FROM mysql.user WHERE user='' OR (user='root' AND host<>'localhost');", "FLUSH PRIVILEGES;",
 			root, "CREATE USER canal@'%' IDENTIFIED BY 'canal';", canal}
-	case MySQL57, MariaDB1011:
-		return []string{"CREATE USER 'root'@'127.0.0.1';", root, "CREATE USER canal@'%' IDENTIFIED BY 'canal';", canal}
+	case MySQL57, MariaDB1011: // MariaDB's installer has made the root of 127.0.0.1
+		return []string{"CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';", root, "CREATE USER canal@'%' IDENTIFIED BY 'canal';", canal}
 	case MySQL80:
 		return []string{"CREATE USER 'root'@'127.0.0.1' IDENTIFIED WITH mysql_native_password BY '';", root,
 			"CREATE USER canal@'%' IDENTIFIED WITH mysql_native_password BY 'canal';", canal,

@@ -12,7 +12,7 @@ import (
 
 // templateVersion is part of a template's name; raise it when what is in a
 // fresh data directory changes.
-const templateVersion = "1"
+const templateVersion = "2"
 
 // template returns an initialised data directory of a kind, with its accounts
 // and without binlogs. It is made on first use; several processes may ask.
