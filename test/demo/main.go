@@ -1,0 +1,159 @@
+// Command demo shows the product at work: it starts a MariaDB of its own, a
+// towpath server that reads it with the sample configuration of conf/, and
+// towpath tail as the client; then it changes data and shows each statement
+// followed by what the client received. It ends with an error when a change does
+// not arrive, and stops all it has started, however it ends.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/towpath-cdc/towpath/test/servers"
+)
+
+func main() {
+	var o options
+	flag.StringVar(&o.program, "towpath", "bin/towpath", "the `program` to show")
+	flag.StringVar(&o.samples, "conf", "conf", "the sample configuration `DIR`")
+	flag.BoolVar(&o.keep, "keep", false, "afterwards keep everything running until an interrupt")
+	flag.Parse()
+	o.colour = isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == ""
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o, os.Stdout); err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted; everything is stopped")
+		}
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the flags and what follows from where the output goes.
+type options struct {
+	program string // towpath
+	samples string // folder of the sample configuration
+	keep    bool   // wait for ctx at the end
+	colour  bool
+}
+
+// How long is waited for a start, and for a change to arrive. Both take far less
+// than a second on an idle machine.
+const (
+	startTimeout   = time.Minute
+	arrivalTimeout = 20 * time.Second
+)
+
+// run shows everything and, when all of it has stopped again, tells how to go on.
+func run(ctx context.Context, o options, w io.Writer) error {
+	out := &printer{w: w, colour: o.colour}
+	if err := show(ctx, o, out); err != nil {
+		return err
+	}
+	out.ending()
+	return nil
+}
+
+// show starts everything, plays the scenario and stops everything.
+func show(ctx context.Context, o options, out *printer) (err error) {
+	program, err := filepath.Abs(o.program)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "towpath-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	out.title("Towpath demo")
+	out.note("A MariaDB and a towpath server of their own, on free ports, with the configuration of conf/.\n" +
+		"What the client receives is marked " + mark + ".")
+	began := time.Now()
+	db, err := servers.Start(ctx, servers.Options{Kind: servers.MariaDB1011, Dir: filepath.Join(dir, "mariadb")})
+	if err != nil {
+		return err
+	}
+	defer db.Kill()
+	out.done("MariaDB 10.11", db.Addr(), began)
+
+	began = time.Now()
+	home := filepath.Join(dir, "home")
+	ports, err := writeHome(home, o.samples, db.Addr())
+	if err != nil {
+		return err
+	}
+	server, err := startServer(program, home, ports)
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			out.note("The end of the server's log:\n" + server.log())
+		}
+	}()
+	if err := server.await(ctx, reading, server.process); err != nil {
+		return err
+	}
+	out.done("towpath server", fmt.Sprintf("127.0.0.1:%d, reads MariaDB's binlog as a replica would", ports.client), began)
+	began = time.Now()
+	tail, err := startTail(program, home, ports, o.colour)
+	if err != nil {
+		return err
+	}
+	defer tail.stop()
+	if err := server.await(ctx, subscribed, tail.process); err != nil {
+		return err
+	}
+	out.done("towpath tail", "a client, subscribed to the destination \"example\"", began)
+
+	if err := play(ctx, scenario, db, tail, out); err != nil {
+		return err
+	}
+	if o.keep {
+		return keep(ctx, out, o.program, db, home, ports, tail)
+	}
+	return nil
+}
+
+// keep tells how to go on by hand and shows what the client receives until an
+// interrupt.
+func keep(ctx context.Context, out *printer, program string, db *servers.Server, home string, ports ports, t *tail) error {
+	out.title("Go on by hand")
+	out.note(fmt.Sprintf(`Everything keeps running until Ctrl-C, and changes are shown here. In other terminals:
+  change something      mariadb -h 127.0.0.1 -P %d -u root shop
+  be another client     %s tail --server 127.0.0.1:%d --client-id 1002
+  as JSON               %[2]s tail --server 127.0.0.1:%[3]d --client-id 1003 --format json
+  the metrics           curl -s http://127.0.0.1:%d/metrics
+  the log               tail -f %s
+  the configuration     ls -R %s`,
+		db.Port, program, ports.client, ports.metrics, filepath.Join(home, "logs/example/example.log"), filepath.Join(home, "conf")))
+	for {
+		select {
+		case line, ok := <-t.lines:
+			if !ok {
+				return t.failure("towpath tail")
+			}
+			out.received(line)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// isTerminal says whether f is something a person looks at.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
