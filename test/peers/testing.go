@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,17 +34,78 @@ func ForTest(t testing.TB, p Peer) (dir string) {
 // Run runs a client peer to its end and returns the lines it printed.
 func Run(t testing.TB, p Peer, args ...string) []string {
 	t.Helper()
+	out, err := Start(t, p, args...).Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Client is a client peer that runs. It is killed with the test.
+type Client struct {
+	peer      Peer
+	cmd       *exec.Cmd
+	out, errs output
+	done      chan struct{} // closed when the process has ended
+	err       error         // how it ended
+}
+
+// output is what a process has printed so far.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+// String is everything written so far.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// Start starts a client peer.
+func Start(t testing.TB, p Peer, args ...string) *Client {
+	t.Helper()
 	dir := ForTest(t, p)
 	line := p.Command(dir, SmallHeap, args...)
-	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", p, err, errs.String())
+	c := &Client{peer: p, cmd: exec.Command(line[0], line[1:]...), done: make(chan struct{})}
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.errs
+	if err := servers.StartProcess(c.cmd); err != nil {
+		t.Fatal(err)
 	}
-	return lines(string(out))
+	go func() {
+		c.err = c.cmd.Wait()
+		close(c.done)
+	}()
+	t.Cleanup(func() {
+		_ = c.cmd.Process.Kill() // it may have ended
+		<-c.done
+	})
+	return c
+}
+
+// Lines are the whole lines printed so far.
+func (c *Client) Lines() []string {
+	s := c.out.String()
+	return lines(s[:strings.LastIndexByte(s, '\n')+1])
+}
+
+// Wait waits until the client has ended. It returns what it has printed, and
+// an error that says why if it did not end well.
+func (c *Client) Wait() ([]string, error) {
+	<-c.done
+	if c.err != nil {
+		return c.Lines(), fmt.Errorf("%s: %w\n%s", c.peer, c.err, c.errs.String())
+	}
+	return c.Lines(), nil
 }
 
 func lines(s string) []string {
