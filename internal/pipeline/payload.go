@@ -110,7 +110,7 @@ func (s *scanner) payloadEvents(ctx context.Context, r io.Reader) error {
 				if err := s.payloadPart(ctx, buf, spans); err != nil {
 					return err
 				}
-				buf, spans = make([]byte, 0, max(payloadChunk, int(size))), nil
+				buf, spans = make([]byte, 0, payloadChunk), nil
 			}
 			start := len(buf)
 			buf = append(buf, head[:]...)
@@ -136,7 +136,9 @@ func readN(r io.Reader, buf []byte, n int) ([]byte, error) {
 		step := min(n, payloadChunk)
 		at := len(buf)
 		buf = append(buf, make([]byte, step)...)
-		if _, err := io.ReadFull(r, buf[at:]); err != nil {
+		if _, err := io.ReadFull(r, buf[at:]); err == io.EOF {
+			return buf, io.ErrUnexpectedEOF
+		} else if err != nil {
 			return buf, err
 		}
 		n -= step

@@ -81,10 +81,10 @@ func (s *scanner) event(ctx context.Context, ev []byte) error {
 	if err == nil {
 		err = s.dispatch(ctx, h, ev)
 	}
+	if err != nil && s.outer != nil {
+		return fmt.Errorf("compressed transaction: event of type %d: %w", h.Type, err) // the payload has the place
+	}
 	if err != nil {
-		if s.outer != nil {
-			h = *s.outer
-		}
 		return fmt.Errorf("event at %s:%d (type %d): %w", s.file, h.Start(), h.Type, err)
 	}
 	return nil
@@ -92,6 +92,9 @@ func (s *scanner) event(ctx context.Context, ev []byte) error {
 
 // dispatch does what the type of an event asks for.
 func (s *scanner) dispatch(ctx context.Context, h binlog.Header, ev []byte) error {
+	if s.outer != nil && !mayBePacked(h.Type) {
+		return errors.New("has no place there")
+	}
 	if h.Type == binlog.EventFormatDescription {
 		return s.formatDescription(ev)
 	}
@@ -130,6 +133,14 @@ func (s *scanner) dispatch(ctx context.Context, h binlog.Header, ev []byte) erro
 		return s.gtid.event(h, body)
 	}
 	return s.minor(h, body)
+}
+
+// mayBePacked says whether an event can be part of a compressed transaction.
+// MySQL packs none of those that are about the log itself
+// (Transaction_payload_log_event), and taking one for real would mislead all
+// that follows.
+func mayBePacked(t binlog.EventType) bool {
+	return t != binlog.EventFormatDescription && t != binlog.EventRotate && t != binlog.EventTransactionPayload
 }
 
 // minor handles the events that make at most a line of text.
