@@ -8,11 +8,17 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
 )
 
 // templateVersion is part of a template's name; raise it when what is in a
 // fresh data directory changes.
-const templateVersion = "2"
+const templateVersion = "3"
+
+// loginTimeout bounds one attempt to log in.
+const loginTimeout = 10 * time.Second
 
 // template returns an initialised data directory of a kind, with its accounts
 // and without binlogs. It is made on first use; several processes may ask.
@@ -54,7 +60,7 @@ func initialise(ctx context.Context, k Kind, dir string) error {
 	var err error
 	switch k {
 	case MariaDB1011:
-		args = []string{"mariadb-install-db", "--no-defaults", "--user=root", "--datadir=" + s.data(), "--auth-root-authentication-method=normal"}
+		args = []string{"mariadb-install-db", "--no-defaults", "--user=root", "--datadir=" + s.data(), "--auth-root-authentication-method=normal", "--skip-name-resolve"}
 	case MySQL56: // the package carries an initialised directory
 		args = []string{"sh", "-c", `cp -a "$0/data/mysql" "$1" && rm -f "$1/auto.cnf" "$1"/ib_logfile*`, filepath.Join(programs(), "dist", string(k)), s.data()}
 	default:
@@ -101,6 +107,16 @@ func (s *Server) makeAccounts(ctx context.Context) error {
 		return err
 	}
 	if err := s.await(ctx); err != nil {
+		s.Kill()
+		return err
+	}
+	// The init file ends silently at its first error.
+	c, err := client.ConnectWithContext(ctx, s.Addr(), "canal", "canal", "", loginTimeout)
+	if err != nil {
+		s.Kill()
+		return fmt.Errorf("the accounts were not made: %w: %s", err, tail(s.LogFile()))
+	}
+	if err := c.Quit(); err != nil {
 		s.Kill()
 		return err
 	}
