@@ -15,7 +15,7 @@ import (
 
 // templateVersion is part of a template's name; raise it when what is in a
 // fresh data directory changes.
-const templateVersion = "3"
+const templateVersion = "4"
 
 // loginTimeout bounds one attempt to log in.
 const loginTimeout = 10 * time.Second
@@ -60,7 +60,7 @@ func initialise(ctx context.Context, k Kind, dir string) error {
 	var err error
 	switch k {
 	case MariaDB1011:
-		args = []string{"mariadb-install-db", "--no-defaults", "--user=root", "--datadir=" + s.data(), "--auth-root-authentication-method=normal", "--skip-name-resolve"}
+		args = []string{"mariadb-install-db", "--no-defaults", "--user=root", "--datadir=" + s.data(), "--auth-root-authentication-method=normal", "--skip-name-resolve", "--force"}
 	case MySQL56: // the package carries an initialised directory
 		args = []string{"sh", "-c", `cp -a "$0/data/mysql" "$1" && rm -f "$1/auto.cnf" "$1"/ib_logfile*`, filepath.Join(programs(), "dist", string(k)), s.data()}
 	default:
