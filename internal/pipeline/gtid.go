@@ -42,6 +42,20 @@ func (g *gtidState) current() *entry.GTID {
 	return g.now
 }
 
+// gtidEvent follows a GTID event. MariaDB's stands for the BEGIN of its group,
+// for which no QUERY event comes, so that no dump may begin behind it until the
+// group's end.
+func (s *scanner) gtidEvent(h binlog.Header, body []byte) error {
+	if h.Type == binlog.EventMariaGTID {
+		id, err := binlog.ParseMariaGTID(body, h.ServerID)
+		if err != nil {
+			return err
+		}
+		s.inTransaction = !id.Standalone() || id.Flags&binlog.MariaPreparedXA != 0
+	}
+	return s.gtid.event(h, body)
+}
+
 // event takes a GTID event into the set.
 func (g *gtidState) event(h binlog.Header, body []byte) error {
 	if !g.on {

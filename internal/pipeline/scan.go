@@ -130,7 +130,7 @@ func (s *scanner) dispatch(ctx context.Context, h binlog.Header, ev []byte) erro
 	case binlog.EventRotate:
 		return s.rotate(ev)
 	case binlog.EventGTID, binlog.EventAnonymousGTID, binlog.EventGTIDTagged, binlog.EventMariaGTID, binlog.EventMariaGTIDList:
-		return s.gtid.event(h, body)
+		return s.gtidEvent(h, body)
 	}
 	return s.minor(h, body)
 }
