@@ -122,34 +122,25 @@ func show(ctx context.Context, o options, out *printer) (err error) {
 		return err
 	}
 	if o.keep {
-		return keep(ctx, out, o.program, db, home, ports, tail)
+		tail.stop()
+		keep(ctx, out, o.program, db, home, ports)
 	}
 	return nil
 }
 
-// keep tells how to go on by hand and shows what the client receives until an
-// interrupt.
-func keep(ctx context.Context, out *printer, program string, db *servers.Server, home string, ports ports, t *tail) error {
+// keep tells how to go on by hand and waits for an interrupt.
+func keep(ctx context.Context, out *printer, program string, db *servers.Server, home string, ports ports) {
 	out.title("Go on by hand")
-	out.note(fmt.Sprintf(`Everything keeps running until Ctrl-C, and changes are shown here. In other terminals:
-  change something      mariadb -h 127.0.0.1 -P %d -u root shop
-  be another client     %s tail --server 127.0.0.1:%d --client-id 1002
-  as JSON               %[2]s tail --server 127.0.0.1:%[3]d --client-id 1003 --format json
-  the metrics           curl -s http://127.0.0.1:%d/metrics
-  the log               tail -f %s
-  the configuration     ls -R %s`,
+	out.note(fmt.Sprintf(`MariaDB and the server keep running until Ctrl-C. In other terminals:
+  see the changes     %[2]s tail --server 127.0.0.1:%[3]d
+  or as JSON          %[2]s tail --server 127.0.0.1:%[3]d --format json
+  change something    mariadb -h 127.0.0.1 -P %[1]d -u root shop
+  the metrics         curl -s http://127.0.0.1:%[4]d/metrics
+  the log             tail -f %[5]s
+  the configuration   ls -R %[6]s
+One tail at a time: clients of a destination share its changes, as in Canal.`,
 		db.Port, program, ports.client, ports.metrics, filepath.Join(home, "logs/example/example.log"), filepath.Join(home, "conf")))
-	for {
-		select {
-		case line, ok := <-t.lines:
-			if !ok {
-				return t.failure("towpath tail")
-			}
-			out.received(line)
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	<-ctx.Done()
 }
 
 // isTerminal says whether f is something a person looks at.

@@ -167,7 +167,7 @@ func (t *tail) read(r io.Reader) {
 	}
 }
 
-// stop ends tail.
+// stop ends tail; a second time does nothing.
 func (t *tail) stop() {
 	go func() { // what is still printed is of no interest
 		for range t.lines {
