@@ -290,3 +290,13 @@ func fixture(t testing.TB, name string) [][]byte {
 		events = append(events, append([]byte(nil), e.Raw...))
 	}
 }
+
+// discard is a Store that drops what it is given.
+type discard struct{}
+
+func (discard) Put(_ context.Context, items []store.Item) error {
+	for i := range items {
+		items[i].Block.Release(1)
+	}
+	return nil
+}

@@ -89,7 +89,7 @@ func (w *worker) task(j *job, t *task) error {
 	need := entryOverhead
 	switch {
 	case len(t.body) > bigEvent:
-		need += len(t.body) / 8
+		need += len(t.body) + len(t.body)/8
 	case t.kind == taskRows:
 		need += len(t.body) * growth
 	default:
