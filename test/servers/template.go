@@ -60,7 +60,10 @@ func initialise(ctx context.Context, k Kind, dir string) error {
 	var err error
 	switch k {
 	case MariaDB1011:
-		args = []string{"mariadb-install-db", "--no-defaults", "--user=root", "--datadir=" + s.data(), "--auth-root-authentication-method=normal", "--skip-name-resolve", "--force"}
+		args = []string{"mariadb-install-db", "--no-defaults", "--datadir=" + s.data(), "--auth-root-authentication-method=normal", "--skip-name-resolve", "--force"}
+		if os.Geteuid() == 0 {
+			args = append(args, "--user=root")
+		}
 	case MySQL56: // the package carries an initialised directory
 		args = []string{"sh", "-c", `cp -a "$0/data/mysql" "$1" && rm -f "$1/auto.cnf" "$1"/ib_logfile*`, filepath.Join(programs(), "dist", string(k)), s.data()}
 	default:
