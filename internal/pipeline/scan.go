@@ -96,7 +96,7 @@ func (s *scanner) dispatch(ctx context.Context, h binlog.Header, ev []byte) erro
 		return errors.New("has no place there")
 	}
 	if h.Type == binlog.EventFormatDescription {
-		return s.formatDescription(ev)
+		return s.formatDescription(ctx, ev)
 	}
 	body, err := binlog.Body(ev, s.checksum && s.outer == nil)
 	if err != nil {
@@ -185,18 +185,19 @@ func (s *scanner) name(h binlog.Header, what string) {
 
 func (s *scanner) place(h binlog.Header) string { return fmt.Sprintf("%s:%d", s.file, h.Start()) }
 
-// formatDescription takes the layout of the events that follow.
-func (s *scanner) formatDescription(ev []byte) error {
+// formatDescription takes the layout of the events that follow. What was scanned
+// before keeps the layout it was written in, so it becomes a job of its own.
+func (s *scanner) formatDescription(ctx context.Context, ev []byte) error {
 	f, err := binlog.ParseFormatDescription(ev)
 	if err != nil {
 		return err
 	}
 	s.format = &f
 	s.checksum = f.Checksum
-	// What was scanned before keeps the layout it was written in.
-	if len(s.job.tasks) == 0 {
-		s.job.format = s.format
+	if len(s.job.tasks) > 0 {
+		return s.publishAndReopen(ctx, s.job.chunk)
 	}
+	s.job.format = s.format
 	return nil
 }
 

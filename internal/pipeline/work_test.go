@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"testing"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
@@ -66,5 +67,38 @@ func BenchmarkLargeValue(b *testing.B) {
 	for b.Loop() {
 		c.Retain(1)
 		check(b, r.p.Chunk(b.Context(), c))
+	}
+}
+
+// TestFormatChangesInsideAChunk: events before and after a format description
+// in one chunk are each read as their own says. The second one here announces
+// table ids of four bytes, as the first servers with row events wrote them.
+func TestFormatChangesInsideAChunk(t *testing.T) {
+	r := newRig(t, "8.0.15", nil)
+	r.session.Tables = tables{"d.t": "CREATE TABLE t (id int)"}
+	w := newEventWriter()
+	row := binary.LittleEndian.AppendUint32([]byte{0}, 1)
+	transaction := func(shorten int) [][]byte {
+		return [][]byte{
+			w.query("", "BEGIN"),
+			w.event(binlog.EventTableMap, append([]byte{5, 0, 0, 0}, tableMapBody(5, "d", "t", 1)[4+shorten:]...)),
+			w.event(binlog.EventWriteRowsV2, append([]byte{5, 0, 0, 0}, rowsBody(5, binlog.EventWriteRowsV2, 1, row)[4+shorten:]...)),
+			w.event(binlog.EventXID, make([]byte, 8)),
+		}
+	}
+	old := w.format()
+	const lengths = binlog.HeaderSize + 57 // where the lengths of the fixed parts begin
+	for _, typ := range []binlog.EventType{binlog.EventTableMap, binlog.EventWriteRowsV2} {
+		old[lengths+int(typ)-1] = 6
+	}
+	binary.LittleEndian.PutUint32(old[len(old)-4:], crc32.ChecksumIEEE(old[:len(old)-4]))
+	events := append([][]byte{w.format()}, transaction(0)...)
+	events = append(append(events, old), transaction(2)...)
+	r.start()
+	defer r.stop()
+	check(t, r.chunk(events...))
+	check(t, r.settle())
+	if n := len(r.store.entries); n != 6 {
+		t.Errorf("%d entries, want 6", n)
 	}
 }
