@@ -146,7 +146,7 @@ func NewPlan(t *schema.Table, m *binlog.TableMap, o Options) (*Plan, error) {
 		if c.cell == cellJSON {
 			p.jsonColumns++
 		}
-		c.keep = o.Keep == nil || o.Keep(p.Schema, p.Table, def.Name)
+		c.keep = !def.Hidden && (o.Keep == nil || o.Keep(p.Schema, p.Table, def.Name))
 		p.columns[i] = c
 	}
 	return p, nil

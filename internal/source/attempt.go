@@ -50,7 +50,7 @@ func (a *attempt) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.warnOfTwins(ctx)
+	a.avoidTwins(ctx)
 	err = a.dump(ctx, st)
 	if ctx.Err() == nil && diagnose(err, o.User).kind == lostPosition {
 		// The server found out what the list of files did not show.
@@ -112,19 +112,35 @@ func (a *attempt) resolve(ctx context.Context) (start, error) {
 	return st, err
 }
 
-// warnOfTwins says in the log when another reader is registered under our
-// replica id. Servers that do not tell are not asked further.
-func (a *attempt) warnOfTwins(ctx context.Context) {
+// avoidTwins looks for another reader that is registered under our replica id:
+// the server would end the dump of one when the other begins. A generated id
+// is changed to a free one, a configured one is only warned about. Servers that
+// do not tell are not asked further.
+func (a *attempt) avoidTwins(ctx context.Context) {
 	replicas, err := a.conn.Replicas(ctx)
 	if err != nil {
 		return
 	}
+	taken := make(map[uint32]mysql.Replica, len(replicas))
 	for _, r := range replicas {
-		if r.ServerID == a.s.serverID {
-			a.s.log.WarnContext(ctx, fmt.Sprintf("replica id %d is already registered from %s:%s: a dump of this instance that is still ending, or %s",
-				r.ServerID, r.Host, r.Port, collisionRemedy))
-		}
+		taken[r.ServerID] = r
 	}
+	id := a.s.serverID
+	twin, ok := taken[id]
+	if !ok {
+		return
+	}
+	if a.s.o.Instance.ServerID != 0 {
+		a.s.log.WarnContext(ctx, fmt.Sprintf("replica id %d is already registered from %s:%s: a dump of this instance that is still ending, or %s",
+			id, twin.Host, twin.Port, collisionRemedy))
+		return
+	}
+	for ok {
+		id++
+		_, ok = taken[id]
+	}
+	a.s.log.InfoContext(ctx, fmt.Sprintf("replica id %d is in use by %s:%s, taking %d", a.s.serverID, twin.Host, twin.Port, id))
+	a.s.serverID = id
 }
 
 // dump reads the binlog from st on and gives it to the Handler.
