@@ -46,7 +46,7 @@ type collector struct {
 	entries []entryOf
 	blocks  map[*store.Block]bool
 	puts    int
-	before  func(put int) error // called with the number of each Put; may fail it
+	before  func(ctx context.Context, put int) error // called with the number of each Put; may fail it
 }
 
 func newCollector(t testing.TB) *collector {
@@ -61,7 +61,7 @@ func (c *collector) Put(ctx context.Context, items []store.Item) error {
 	c.mu.Unlock()
 	var err error
 	if before != nil {
-		err = before(n)
+		err = before(ctx, n)
 	}
 	if err == nil {
 		err = ctx.Err()

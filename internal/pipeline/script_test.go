@@ -405,8 +405,11 @@ func (w *eventWriter) event(t binlog.EventType, body []byte) []byte {
 	if w.packed {
 		return ev
 	}
-	return binary.LittleEndian.AppendUint32(ev, crc32.ChecksumIEEE(ev))
+	return sealed(ev)
 }
+
+// sealed appends the checksum of an event.
+func sealed(ev []byte) []byte { return binary.LittleEndian.AppendUint32(ev, crc32.ChecksumIEEE(ev)) }
 
 // format is the format description event of 8.0, cut down to what is read.
 func (w *eventWriter) format() []byte {
