@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,8 +70,17 @@ func runServer(ctx context.Context, args []string, _ io.Reader, stdout, stderr i
 	flags := newFlags("server", "Reads the binlogs of MySQL and MariaDB servers and serves Canal clients.", stderr)
 	home.register(flags)
 	level := flags.String("log-level", "info", "least `LEVEL` that is logged: debug, info, warn, error")
+	profile := flags.String("cpu-profile", "", "write a CPU profile of the run to `FILE`, for go tool pprof")
 	if code, ok := parseFlags(flags, args); !ok {
 		return code
+	}
+	if *profile != "" {
+		stop, err := startProfile(*profile)
+		if err != nil {
+			fmt.Fprintf(stderr, "towpath server: %v\n", err)
+			return exitError
+		}
+		defer stop()
 	}
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(*level)); err != nil {
@@ -171,4 +181,20 @@ func instanceStats(m *instance.Manager) []metrics.InstanceStats {
 		})
 	}
 	return all
+}
+
+// startProfile writes a CPU profile until stop is called.
+func startProfile(name string) (stop func(), err error) {
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
 }

@@ -33,6 +33,7 @@ func run(ctx context.Context) error {
 	timeout := flag.Duration("timeout", 100*time.Millisecond, "timeout of a get")
 	kind := flag.String("server", string(servers.MySQL80), "database server to read from")
 	java := flag.Bool("java", true, "measure Java Canal too")
+	profile := flag.String("profile", "", "`folder` for a CPU profile of each run of Towpath")
 	out := flag.String("out", "", "`file` whose part between the bench markers is replaced by the result")
 	flag.Parse()
 
@@ -55,7 +56,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	subjects := []subject{&towpath{program: program}}
+	subjects := []subject{&towpath{program: program, profiles: *profile}}
 	if *java {
 		subjects = append(subjects, &javaCanal{})
 	}

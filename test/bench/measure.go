@@ -18,7 +18,6 @@ type figures struct {
 	wall       time.Duration // from the client's first get to its last entry
 	cpu        time.Duration // of the server, in that time
 	peakMemory int64         // of the server since its start, bytes
-	entryBytes int64         // that the client got
 	rows       int64
 }
 
@@ -107,11 +106,10 @@ func consume(ctx context.Context, addr string, p process, w workload, batch int,
 	return f, err
 }
 
-// take counts a batch and says whether the marker is in it.
+// take counts a batch up to the marker and says whether that is in it.
 func (f *figures) take(b *client.Batch, marker string) (done bool, err error) {
 	schema, table, _ := strings.Cut(marker, ".")
 	for _, raw := range b.Raw() {
-		f.entryBytes += int64(len(raw))
 		e, err := protocol.ParseEntry(raw)
 		if err != nil {
 			return false, err
@@ -127,7 +125,9 @@ func (f *figures) take(b *client.Batch, marker string) (done bool, err error) {
 			}
 			f.rows += v
 		}
-		done = done || h.SchemaName() == schema && h.TableName() == table
+		if h.SchemaName() == schema && h.TableName() == table {
+			return true, nil
+		}
 	}
-	return done, nil
+	return false, nil
 }

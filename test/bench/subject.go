@@ -26,7 +26,10 @@ type subject interface {
 }
 
 // towpath is ours, with its default configuration.
-type towpath struct{ program string }
+type towpath struct {
+	program  string
+	profiles string // folder for CPU profiles; "" for none
+}
 
 func (*towpath) name() string { return "Towpath" }
 
@@ -51,6 +54,9 @@ func (t *towpath) start(ctx context.Context, dir string, db *servers.Server, w w
 		}
 	}
 	cmd := exec.Command(t.program, "server", "--home", dir)
+	if t.profiles != "" {
+		cmd.Args = append(cmd.Args, "--cpu-profile", filepath.Join(t.profiles, filepath.Base(dir)+".pprof"))
+	}
 	return launch(ctx, cmd, dir, port)
 }
 
@@ -86,8 +92,10 @@ func launch(ctx context.Context, cmd *exec.Cmd, dir string, port int) (string, p
 		return "", 0, nil, err
 	}
 	stop := func() {
-		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
+		timer.Stop()
 		log.Close()
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))

@@ -105,7 +105,7 @@ func binlogs(ctx context.Context, s *servers.Server) ([]binlogFile, error) {
 
 // rowSQL computes the columns of the row numbered n.
 const rowSQL = `n, n % 100000, CONCAT('SKU-', LPAD(n % 9973, 12, '0')), CONCAT('user', n % 100000, '@mail.example.com'),
-	n % 7, (n % 1000000) / 100, n / 7, CONCAT('order ', n, ' ', REPEAT('lorem ipsum ', 12)),
+	n % 7, (n % 1000000) / 100, n / 7, CONCAT('order ', n, ' ', REPEAT('lorem ipsum ', 19)),
 	'2024-01-01 00:00:00' + INTERVAL n SECOND, '2024-01-01 00:00:00.125' + INTERVAL (n % 1000000) SECOND`
 
 // loadBulk inserts rows in multi-row events, 100,000 to a statement.
