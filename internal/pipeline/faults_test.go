@@ -132,7 +132,7 @@ func TestPutFails(t *testing.T) {
 			whole := newRig(t, version, nil)
 			check(t, whole.play(events, nil))
 			want, ends := whole.store.lines(), borders(t, events)
-			for fail := 0; fail < whole.store.puts; fail += 1 + fail/3 {
+			for fail := 0; fail < whole.store.puts; fail += 1 + fail/2 {
 				seed := rand.Uint64()
 				rnd := rand.New(rand.NewPCG(seed, 0))
 				r := newRig(t, version, func(o *config.Instance) { o.Parallel, o.ParallelThreads = fail%3 > 0, fail%3 })

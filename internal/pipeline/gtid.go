@@ -61,6 +61,9 @@ func (g *gtidState) event(h binlog.Header, body []byte) error {
 	if !g.on {
 		return nil
 	}
+	if g.maria != (h.Type == binlog.EventMariaGTID || h.Type == binlog.EventMariaGTIDList) {
+		return nil // of the other kind of server: there is no set it could be part of
+	}
 	if g.err != nil {
 		return fmt.Errorf("initial GTID set: %w", g.err)
 	}
