@@ -92,7 +92,7 @@ func (l *Logs) Handler() slog.Handler { return &handler{logs: l} }
 func (l *Logs) Logger() *slog.Logger { return slog.New(l.Handler()) }
 
 // Meta writes one line to the meta.log of a destination: the cursor that was
-// flushed. It is not subject to the level. The text is CursorLine's.
+// flushed. It is not subject to the level.
 func (l *Logs) Meta(destination, message string) {
 	f := l.file(l.meta, destination, "meta", l.o.MaxMetaBytes)
 	if f == nil {

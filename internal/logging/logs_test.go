@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-
-	"github.com/towpath-cdc/towpath/internal/binlog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -355,16 +353,6 @@ func TestLevelChanges(t *testing.T) {
 	log(l, c, slog.LevelDebug, "shown")
 	if got := read(t, l.o.Dir, "canal", "canal.log"); !strings.Contains(got, "DEBUG towpath - shown") || strings.Contains(got, "hidden") {
 		t.Errorf("canal.log = %q", got)
-	}
-}
-
-func TestCursorLine(t *testing.T) {
-	p := binlog.Position{File: "mysql-bin.000003", Offset: 120, Timestamp: 1700000000000, ServerID: 1}
-	if got, want := CursorLine(1001, p, "127.0.0.1", 3306), "clientId:1001 cursor:[mysql-bin.000003,120,1700000000000,1,] address[/127.0.0.1:3306]"; got != want {
-		t.Errorf("CursorLine = %q, want %q", got, want)
-	}
-	if got, want := CursorLine(1, binlog.Position{GTIDSet: "u:1-2"}, "db/10.0.0.1", 3306), "clientId:1 cursor:[null,0,null,null,u:1-2] address[db/10.0.0.1:3306]"; got != want {
-		t.Errorf("CursorLine = %q, want %q", got, want)
 	}
 }
 

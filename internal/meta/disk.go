@@ -1,9 +1,7 @@
 package meta
 
 import (
-	"bytes"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"time"
@@ -15,6 +13,8 @@ type disk interface {
 	// with sync the bytes are on the disk when it returns.
 	write(path string, content []byte, sync bool) (modified time.Time, err error)
 	rename(from, to string) error
+	// append opens a file to write at its end.
+	append(path string) (io.WriteCloser, error)
 }
 
 // osDisk is the file system.
@@ -47,6 +47,10 @@ func (osDisk) write(path string, content []byte, sync bool) (modified time.Time,
 
 func (osDisk) rename(from, to string) error { return os.Rename(from, to) }
 
+func (osDisk) append(path string) (io.WriteCloser, error) {
+	return os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644)
+}
+
 // readFile reads a file of at most maxFileBytes and its time of modification.
 func readFile(path string) (content []byte, modified time.Time, err error) {
 	f, err := os.Open(path)
@@ -66,35 +70,4 @@ func readFile(path string) (content []byte, modified time.Time, err error) {
 		return nil, modified, fmt.Errorf("larger than %d bytes", maxFileBytes)
 	}
 	return content, info.ModTime(), nil
-}
-
-// checksum is the content of the file beside meta.dat: one line of text.
-type checksum struct {
-	crc      uint32 // CRC-32C of the content
-	size     int    // bytes of the content
-	modified int64  // when this program wrote it, nanoseconds since the epoch
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func newChecksum(content []byte, modified time.Time) checksum {
-	return checksum{crc: crc32.Checksum(content, castagnoli), size: len(content), modified: modified.UnixNano()}
-}
-
-func (c checksum) matches(content []byte) bool {
-	return c.size == len(content) && c.crc == crc32.Checksum(content, castagnoli)
-}
-
-const checksumFormat = "crc32c=%08x size=%d mtime=%d\n"
-
-func (c checksum) append(dst []byte) []byte {
-	return fmt.Appendf(dst, checksumFormat, c.crc, c.size, c.modified)
-}
-
-// parseChecksum reads a checksum file; ok is false when it is not one.
-func parseChecksum(b []byte) (c checksum, ok bool) {
-	if _, err := fmt.Sscanf(string(b), checksumFormat, &c.crc, &c.size, &c.modified); err != nil {
-		return checksum{}, false
-	}
-	return c, bytes.Equal(c.append(nil), b)
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -64,8 +65,8 @@ type FileOptions struct {
 // FileMixedMetaManager, whose file it reads and writes.
 //
 // The file is replaced as a whole (temporary file, fsync, rename), so that a
-// crash leaves the old one or the new one. A checksum is kept beside it, see
-// verify. A list without clients is never written, as in Canal: the old file
+// crash leaves the old one or the new one. A checksum is kept beside it, and a
+// journal of what has been acked since, see journal.go. A list without clients is never written, as in Canal: the old file
 // stays.
 //
 // File runs nothing while nothing changes: a change starts a timer, the timer
@@ -85,6 +86,7 @@ type File struct {
 	dirty  bool           // something has changed since the last write
 	moved  map[int16]bool // clients whose cursors have
 	timer  *time.Timer    // nil when no flush is due
+	journal
 }
 
 // OpenFile reads meta.dat from o.Dir. A file that is not there is a first
@@ -127,7 +129,7 @@ func (f *File) load() ([]Record, error) {
 	if err != nil {
 		return nil, &CorruptError{f.path, err.Error()}
 	}
-	if err := f.verify(content, modified); err != nil {
+	if err := f.verify(content, modified, records); err != nil {
 		return nil, err
 	}
 	if foreign > 0 {
@@ -137,22 +139,28 @@ func (f *File) load() ([]Record, error) {
 	return records, nil
 }
 
-// verify compares the content with the checksum beside it. A Java server that
+// verify compares the content with the checksum beside it, and completes the
+// records by the journal that follows it. A Java server that
 // ran in between, or a person with an editor, has changed the file but not the
 // checksum: the time of modification tells that from damage.
-func (f *File) verify(content []byte, modified time.Time) error {
-	line, _, err := readFile(f.path + ".sum")
+func (f *File) verify(content []byte, modified time.Time, records []Record) error {
+	beside, _, err := readFile(f.path + ".sum")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read checksum: %w", err)
 	}
+	line, moves, _ := bytes.Cut(beside, []byte{'\n'})
 	sum, ok := parseChecksum(line)
 	switch {
 	case !ok:
 		f.o.Notice(f.path + ".sum cannot be read and is not used")
 	case sum.matches(content):
+		for i := range records {
+			records[i].Cursor.Whole = slices.Contains(sum.whole, records[i].Client.ID)
+		}
+		replay(moves, records)
 	case sum.modified == modified.UnixNano():
 		return &CorruptError{f.path, "its content does not match the checksum in " + SumFileName}
 	default:
@@ -161,9 +169,24 @@ func (f *File) verify(content []byte, modified time.Time) error {
 	return nil
 }
 
-// Subscribe implements Manager.
+// Subscribe implements Manager. What is written in the background otherwise is
+// written at once here: a client that has been told that it is subscribed is
+// known after a crash. A disk that cannot be written is reported to Failed, as always.
 func (f *File) Subscribe(ctx context.Context, c Client) error {
-	return f.change(func() error { return f.Memory.Subscribe(ctx, c) })
+	if err := f.change(func() error { return f.Memory.Subscribe(ctx, c) }); err != nil {
+		return err
+	}
+	if err := f.Flush(ctx); err != nil {
+		f.failed(err)
+	}
+	return nil
+}
+
+// failed reports trouble with the disk that is not the caller's.
+func (f *File) failed(err error) {
+	if f.o.Failed != nil {
+		f.o.Failed(err)
+	}
 }
 
 // Unsubscribe implements Manager.
@@ -175,10 +198,14 @@ func (f *File) Unsubscribe(ctx context.Context, c Client) error {
 func (f *File) UpdateCursor(ctx context.Context, c Client, cur Cursor) error {
 	return f.change(func() error {
 		err := f.Memory.UpdateCursor(ctx, c, cur)
-		if err == nil {
-			f.moved[c.ID] = true
+		if err != nil {
+			return err
 		}
-		return err
+		f.moved[c.ID] = true
+		if err := f.journal.moved(c.ID, cur); err != nil {
+			f.failed(err)
+		}
+		return nil
 	})
 }
 
@@ -208,8 +235,8 @@ func (f *File) schedule() {
 		f.mu.Lock()
 		f.timer = nil
 		f.mu.Unlock()
-		if err := f.Flush(context.Background()); err != nil && f.o.Failed != nil {
-			f.o.Failed(err)
+		if err := f.Flush(context.Background()); err != nil {
+			f.failed(err)
 		}
 	})
 }
@@ -227,6 +254,7 @@ func (f *File) Flush(context.Context) error {
 	}
 	records, moved := f.Snapshot(), f.moved
 	f.dirty, f.moved = false, make(map[int16]bool)
+	f.since = nil
 	f.mu.Unlock()
 
 	if err := f.write(records); err != nil {
@@ -273,13 +301,31 @@ func (f *File) write(records []Record) error {
 	if err != nil {
 		return err
 	}
-	// The checksum is not worth an fsync: when it is lost or old after a crash,
-	// verify takes the file for one that another program has changed.
-	sum := newChecksum(content, modified)
-	if _, err := f.replace(f.path+".sum", sum.append(nil), false); err != nil {
+	if err := f.restartJournal(newChecksum(content, modified, records)); err != nil {
 		return err
 	}
 	f.written = content
+	return nil
+}
+
+// restartJournal replaces the file beside meta.dat, which has just been written.
+// It is not worth an fsync: when it is lost or old after a crash of the machine,
+// verify takes meta.dat for one that another program has changed.
+func (f *File) restartJournal(sum checksum) error {
+	path := f.path + ".sum"
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.journal.close(); err != nil {
+		f.failed(err)
+	}
+	if _, err := f.replace(path, append(sum.append(nil), f.since...), false); err != nil {
+		return err
+	}
+	file, err := f.o.disk.append(path)
+	if err != nil {
+		return fmt.Errorf("append to %s: %w", path, err)
+	}
+	f.journal.file = file
 	return nil
 }
 
@@ -306,7 +352,11 @@ func (f *File) Close() error {
 	f.timer = nil
 	f.mu.Unlock()
 	f.timers.Wait()
-	if err := f.Flush(context.Background()); err != nil {
+	err := f.Flush(context.Background())
+	f.mu.Lock()
+	err = errors.Join(err, f.journal.close())
+	f.mu.Unlock()
+	if err != nil {
 		return fmt.Errorf("close meta manager: %w", err)
 	}
 	return f.Memory.Close()

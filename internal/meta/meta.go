@@ -31,6 +31,11 @@ type Cursor struct {
 	Host     string // IP address, or a host name when Java wrote it; "" when unknown
 	Port     int    // 0 when unknown
 	Position binlog.Position
+
+	// Whole is true when the whole event at Position has been confirmed, so that
+	// a source that starts there need not deliver it again. Canal's form of a
+	// cursor cannot say so; only this program's own records can.
+	Whole bool
 }
 
 // Record is what is kept of one client.
@@ -48,8 +53,9 @@ var ErrClosed = errors.New("meta manager closed")
 //
 // Whatever is kept outside of the process is read when the manager is opened;
 // after that all reading is from memory, and what Subscribe, Unsubscribe and
-// UpdateCursor change is written in the background. They do no I/O themselves,
-// but may refuse: a manager that has lost the right to write says so here.
+// UpdateCursor change is written in the background or, where that is cheap, at
+// once. They never wait for a slow disk or a network, but may refuse: a manager
+// that has lost the right to write says so here.
 type Manager interface {
 	// Subscribe adds the client, or replaces its filter.
 	Subscribe(ctx context.Context, c Client) error
@@ -113,11 +119,12 @@ func fileBefore(a, b string) bool {
 }
 
 // LogLine is the text of a line in meta.log, as Canal's FileMixedMetaManager
-// writes it for a cursor that has moved. What is not known prints as null.
+// writes it for a cursor that has moved. What is not known prints as null, but
+// for the GTID set: entries outside GTID mode carry an empty one.
 func (r Record) LogLine() string {
 	p := r.Cursor.Position
-	return fmt.Sprintf("clientId:%d cursor:[%s,%s,%d,%s,%s] address[%s]", r.Client.ID,
-		textOrNull(p.File), offsetText(p), p.Timestamp, serverText(p.ServerID), p.GTIDSet, r.Cursor.Address())
+	return fmt.Sprintf("clientId:%d cursor:[%s,%s,%s,%s,%s] address[%s]", r.Client.ID,
+		textOrNull(p.File), offsetText(p), numberOrNull(p.Timestamp), numberOrNull(p.ServerID), p.GTIDSet, r.Cursor.Address())
 }
 
 func textOrNull(s string) string {
@@ -134,11 +141,11 @@ func offsetText(p binlog.Position) string {
 	return strconv.FormatInt(p.Offset, 10)
 }
 
-func serverText(id int64) string {
-	if id == 0 {
+func numberOrNull(n int64) string {
+	if n == 0 {
 		return "null"
 	}
-	return strconv.FormatInt(id, 10)
+	return strconv.FormatInt(n, 10)
 }
 
 // Address is the server's address as Java prints an InetSocketAddress: a slash

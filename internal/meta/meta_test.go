@@ -137,10 +137,10 @@ func TestLogLine(t *testing.T) {
 		{Cursor{"127.0.0.1", 3306, binlog.Position{File: "mysql-bin.000003", Offset: 4567, Timestamp: 1735689600000, ServerID: 1}},
 			"clientId:1001 cursor:[mysql-bin.000003,4567,1735689600000,1,] address[/127.0.0.1:3306]"},
 		{Cursor{"db1", 3307, binlog.Position{File: "b.1", GTIDSet: "a:1-2"}},
-			"clientId:1001 cursor:[b.1,0,0,null,a:1-2] address[db1/<unresolved>:3307]"},
+			"clientId:1001 cursor:[b.1,0,null,null,a:1-2] address[db1/<unresolved>:3307]"},
 		{Cursor{"::1", 1, binlog.Position{Timestamp: 5}},
 			"clientId:1001 cursor:[null,null,5,null,] address[/[0:0:0:0:0:0:0:1]:1]"},
-		{Cursor{}, "clientId:1001 cursor:[null,null,0,null,] address[null]"},
+		{Cursor{}, "clientId:1001 cursor:[null,null,null,null,] address[null]"},
 	}
 	for _, tt := range tests {
 		r := Record{Client: client(1001, ""), Cursor: tt.cur, HasCursor: true}
