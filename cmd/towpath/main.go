@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // zones are needed also where the system has none, as in a bare container
 )
 
 // Exit codes of all sub-commands.

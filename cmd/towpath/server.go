@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/instance"
@@ -25,10 +26,6 @@ import (
 func init() {
 	register(command{name: "server", summary: "run the server: read binlogs, serve Canal clients", run: runServer})
 }
-
-// storeBudget bounds the memory of all stores of the process together, in
-// bytes. Each is bounded by its own settings too (16 MiB by default).
-const storeBudget = 1 << 30
 
 // overrides collects -D key=value.
 type overrides map[string]string
@@ -91,10 +88,12 @@ func runServer(ctx context.Context, args []string, _ io.Reader, stdout, stderr i
 		fmt.Fprintf(stderr, "towpath server: %v\n", err)
 		return exitError
 	}
-	logs := logging.New(logging.Options{Dir: c.LogsDir(), Level: least, Terminal: stdout, Complaints: stderr})
+	var manager atomic.Pointer[instance.Manager] // nil until serve has made it
+	logs := logging.New(logging.Options{Dir: c.LogsDir(), Level: least, Terminal: stdout, Complaints: stderr,
+		Known: func(d string) bool { m := manager.Load(); return m != nil && m.Known(d) }})
 	defer logs.Close()
 	log := logs.Logger()
-	if err := serve(ctx, c, logs, log); err != nil {
+	if err := serve(ctx, c, logs, log, &manager); err != nil {
 		log.Error("## Something goes wrong when starting up the canal Server:", "error", err)
 		return exitError
 	}
@@ -103,8 +102,9 @@ func runServer(ctx context.Context, args []string, _ io.Reader, stdout, stderr i
 
 // serve runs the server until ctx ends. The order of start and stop is Canal's:
 // instances before the port for clients, and at the end the port first, so that
-// nobody is answered by an instance that is going down.
-func serve(ctx context.Context, c *config.Config, logs *logging.Logs, log *slog.Logger) error {
+// nobody is answered by an instance that is going down. The manager of the
+// instances is published in published.
+func serve(ctx context.Context, c *config.Config, logs *logging.Logs, log *slog.Logger, published *atomic.Pointer[instance.Manager]) error {
 	log.Info("## load canal configurations", "file", c.File())
 	for _, finding := range c.Report() {
 		log.Warn(finding.String())
@@ -125,12 +125,13 @@ func serve(ctx context.Context, c *config.Config, logs *logging.Logs, log *slog.
 		}
 	}
 	manager := instance.NewManager(instance.ManagerOptions{
-		Config: c, Budget: store.NewBudget(storeBudget), Logger: log,
+		Config: c, Budget: store.NewBudget(o.StoreBudget), Logger: log,
 		InstanceLogger: func(d string) (*slog.Logger, func(string)) {
 			return log.With("destination", d), func(line string) { logs.Meta(d, line) }
 		},
 		Released: logs.Release,
 	})
+	published.Store(manager)
 	for _, d := range o.Destinations {
 		_ = manager.Start(d) // it has logged why not; the others run
 	}

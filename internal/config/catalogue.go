@@ -48,8 +48,8 @@ type Key struct {
 	Secret  bool   // never shown
 }
 
-// Keys is the catalogue: every key Canal 1.1.9 knows, sorted by scope and name
-// as docs/config.md lists them. The slice is the caller's own.
+// Keys is the catalogue: every key Canal 1.1.9 knows, and Towpath's own, which
+// begin with "towpath.", sorted by scope and name as docs/config.md lists them. The slice is the caller's own.
 func Keys() []Key { return slices.Clone(catalogue) }
 
 // LookupKey finds the catalogue entry for a key as written in a file. An exact
@@ -111,6 +111,10 @@ const (
 	whyRaw      = "entries are always kept encoded, which is what true asks for"
 	whyChannel  = "there is one client for MySQL and it has TLS; the choice between bio and netty does not arise"
 	whyNeverID  = "Canal declares the key and never reads it"
+	whyBuffers  = "the operating system sizes the socket's buffers and the stream is read in pieces of up to 256 KiB; in Canal the key does not reach the socket either"
+	whyTimeout  = "in Canal the value never reaches the socket; here the source counts as gone when nothing, not even a heartbeat, has come for 25 seconds, and a statement may take a minute"
+	whyPieces   = "events are handed to the workers in pieces bounded by their bytes, at most two for each worker; a number of events would not bound memory"
+	whyStream   = "reading a PolarDB-X stream by its name is not supported in this version; the binlog of the address is read as usual"
 	whyConsumer = "Canal's server never reads this key; it belongs to consumers of the queue"
 )
 
@@ -154,6 +158,7 @@ var serverKeys = []Key{
 	{Name: "canal.auto.scan.interval", Default: "5", Effect: "seconds between the end of one scan and the next"},
 	{Name: "canal.aliyun.accessKey", Status: NotYet, Effect: "Aliyun access key for queues and RDS", Why: whyQueue},
 	{Name: "canal.aliyun.secretKey", Status: NotYet, Secret: true, Effect: "Aliyun secret key for queues and RDS", Why: whyQueue},
+	{Name: "towpath.store.budget", Default: "1g", Effect: "bytes that the changes waiting for clients may take in memory, all destinations together; k, m or g at the end stand for units of 1024, 1024² and 1024³. Towpath's own key"},
 	{Name: "canal.aliyun.uid", Default: "0", Status: NotYet, Effect: "Aliyun account id for RabbitMQ", Why: whyQueue, Quiet: "0"},
 }
 
@@ -181,17 +186,17 @@ var instanceKeys = instanceScope([]Key{
 	{Name: "canal.instance.memory.rawEntry", Default: "true", Status: NoEffect, Effect: "keep entries encoded", Why: whyRaw, Quiet: "true"},
 	{Name: "canal.instance.get.ddl.isolation", Default: "false", Effect: "hand out each DDL in a batch of its own"},
 
-	{Name: "canal.instance.detecting.enable", Default: "false", Effect: "heartbeat towards the source"},
-	{Name: "canal.instance.detecting.sql", Effect: "statement of the heartbeat; blank means none is sent"},
-	{Name: "canal.instance.detecting.interval.time", Default: "5", Effect: "seconds between heartbeats"},
-	{Name: "canal.instance.detecting.retry.threshold", Default: "3", Effect: "switch when more heartbeats in a row than this failed"},
-	{Name: "canal.instance.detecting.heartbeatHaEnable", Default: "false", Effect: "switch between master and standby when the heartbeat fails"},
+	{Name: "canal.instance.detecting.enable", Default: "false", Effect: "run canal.instance.detecting.sql on the source regularly, on a connection of its own"},
+	{Name: "canal.instance.detecting.sql", Effect: "that statement; blank means that nothing is sent and nothing detected"},
+	{Name: "canal.instance.detecting.interval.time", Default: "5", Effect: "seconds between two such statements"},
+	{Name: "canal.instance.detecting.retry.threshold", Default: "3", Effect: "switch when more of them in a row than this failed"},
+	{Name: "canal.instance.detecting.heartbeatHaEnable", Default: "false", Effect: "switch between canal.instance.master.address and canal.instance.standby.address when they fail; without it a failure is only logged"},
 
 	{Name: "canal.instance.transaction.size", Default: "1024", Effect: "entries after which a large transaction is handed on in parts"},
 	{Name: "canal.instance.fallbackIntervalInSeconds", Default: "60", Effect: "how far to go back in time after a switch to another server"},
-	{Name: "canal.instance.network.receiveBufferSize", Default: "16384", Effect: "socket receive buffer towards the source, bytes"},
-	{Name: "canal.instance.network.sendBufferSize", Default: "16384", Effect: "socket send buffer towards the source, bytes"},
-	{Name: "canal.instance.network.soTimeout", Default: "30", Effect: "seconds without an answer after which the source counts as gone"},
+	{Name: "canal.instance.network.receiveBufferSize", Default: "16384", Status: NoEffect, Effect: "receive buffer towards the source, bytes", Why: whyBuffers, Quiet: "16384"},
+	{Name: "canal.instance.network.sendBufferSize", Default: "16384", Status: NoEffect, Effect: "send buffer towards the source, bytes", Why: whyBuffers, Quiet: "16384"},
+	{Name: "canal.instance.network.soTimeout", Default: "30", Status: NoEffect, Effect: "seconds without an answer after which the source counts as gone", Why: whyTimeout, Quiet: "30"},
 
 	{Name: "canal.instance.filter.regex", Default: `.*\..*`, Effect: "tables to deliver: regular expressions on schema.table, comma separated"},
 	{Name: "canal.instance.filter.black.regex", Effect: "tables to leave out, same form"},
@@ -211,9 +216,9 @@ var instanceKeys = instanceScope([]Key{
 	{Name: "canal.instance.binlog.format", Effect: "binlog formats to accept, comma separated: ROW, STATEMENT, MIXED; blank accepts all"},
 	{Name: "canal.instance.binlog.image", Effect: "row images to accept, comma separated: FULL, MINIMAL, NOBLOB; blank accepts all"},
 	{Name: "canal.instance.parser.parallel", Default: "true", Effect: "decode with several workers"},
-	{Name: "canal.instance.parser.parallelThreadSize", Effect: "number of workers; blank means 60 % of the processors, at least 1"},
-	{Name: "canal.instance.parser.parallelBufferSize", Default: "256", Effect: "events in work at a time"},
-	{Name: "canal.instance.multi.stream.on", Default: "false", Effect: "read a PolarDB-X stream named like the destination"},
+	{Name: "canal.instance.parser.parallelThreadSize", Effect: "number of workers; blank means 60 % of the processors, at least 1. Not looked at when canal.instance.parser.parallel is false"},
+	{Name: "canal.instance.parser.parallelBufferSize", Default: "256", Status: NoEffect, Effect: "events in work at a time", Why: whyPieces, Quiet: "256"},
+	{Name: "canal.instance.multi.stream.on", Default: "false", Status: NotYet, Effect: "read a PolarDB-X stream named like the destination", Why: whyStream},
 
 	{Name: "canal.instance.mysql.slaveId", Default: "0", Effect: "server id to register with; 0 or less: one is made from the destination and the host address"},
 	{Name: "canal.instance.gtidon", Default: "false", Effect: "read by GTID set instead of file and offset"},

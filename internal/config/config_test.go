@@ -60,7 +60,7 @@ func TestSampleFiles(t *testing.T) {
 	server := Server{
 		RegisterIP: "10.0.0.1", Port: 11111, MetricsPort: 11112, ServeTCP: true, Mode: "tcp",
 		Destinations: []string{"example"}, ConfDir: conf, AutoScan: true, ScanInterval: 5 * time.Second,
-		AdminPort: 11110, AdminUser: "admin",
+		AdminPort: 11110, AdminUser: "admin", StoreBudget: 1 << 30,
 	}
 	if got := c.Server(); !reflect.DeepEqual(got, server) {
 		t.Errorf("Server = %+v\nwant %+v", got, server)
@@ -175,6 +175,20 @@ func TestServerValues(t *testing.T) {
 	}
 	if s := c.Server(); s.AutoScan || !s.ServeTCP || s.RegisterIP == "" {
 		t.Errorf("defaults: %+v", s)
+	}
+}
+
+func TestStoreBudget(t *testing.T) {
+	for value, want := range map[string]int64{"": 1 << 30, "1048576": 1 << 20, "2048k": 2 << 20, "512M": 512 << 20, "3 g": 3 << 30,
+		"1023k": 0, "-1g": 0, "g": 0, "1t": 0, "1.5g": 0, "9223372036854775807g": 0} {
+		dir := home(t, map[string]string{"canal.properties": "towpath.store.budget = " + value})
+		c, err := Load(LoadOptions{Home: dir})
+		switch {
+		case want == 0 && (err == nil || !strings.Contains(err.Error(), "towpath.store.budget = ") || !strings.Contains(err.Error(), "512m")):
+			t.Errorf("%q: error %v", value, err)
+		case want != 0 && (err != nil || c.Server().StoreBudget != want):
+			t.Errorf("%q: %+v, %v; want %d", value, c, err, want)
+		}
 	}
 }
 

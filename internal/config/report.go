@@ -117,7 +117,7 @@ func referenced(files []*Properties) map[string]bool {
 
 // ourNames are the beginnings of names that -D and the environment are searched
 // for; everything else there belongs to other programs.
-var ourNames = []string{"canal.", "kafka.", "rocketmq.", "rabbitmq.", "pulsarmq."}
+var ourNames = []string{"canal.", "kafka.", "rocketmq.", "rabbitmq.", "pulsarmq.", "towpath."}
 
 func sortedOurs(values map[string]string) []string {
 	var keys []string

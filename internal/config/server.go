@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -48,6 +49,43 @@ func (l *launcher) number(key string, low, high int) int {
 	return n
 }
 
+// minStoreBudget is the least towpath.store.budget, in bytes: room for a few
+// usual transactions.
+const minStoreBudget = 1 << 20
+
+// size is a number of bytes of at least low. It may end in k, m or g, in any
+// case, for units of 1024, 1024² and 1024³.
+func (l *launcher) size(key string, low int64) int64 {
+	n, err := parseSize(l.text(key))
+	if err != nil || n < low {
+		l.fail(key, fmt.Sprintf("want a number of bytes of at least %d, such as 536870912, 512m or 1g", low))
+		return 0
+	}
+	return n
+}
+
+func parseSize(s string) (int64, error) {
+	unit := int64(1)
+	if s != "" {
+		switch s[len(s)-1] | 0x20 {
+		case 'k':
+			unit = 1 << 10
+		case 'm':
+			unit = 1 << 20
+		case 'g':
+			unit = 1 << 30
+		}
+	}
+	if unit > 1 {
+		s = trim(s[:len(s)-1])
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err == nil && (n < 0 || n > math.MaxInt64/unit) {
+		err = strconv.ErrRange
+	}
+	return n * unit, err
+}
+
 // flag is true for the given words, in any case. Canal takes every other word
 // for false; a word that is not one for false either is noted.
 func (l *launcher) flag(key string, words ...string) bool {
@@ -80,6 +118,7 @@ func (c *Config) loadServer() error {
 		ConfDir:      c.path(l.text("canal.conf.dir")),
 		AutoScan:     l.flag("canal.auto.scan", "true", "on", "yes"),
 		ScanInterval: time.Duration(l.number("canal.auto.scan.interval", 1, 86400)) * time.Second,
+		StoreBudget:  l.size("towpath.store.budget", minStoreBudget),
 		ZKServers:    l.text("canal.zkServers"),
 		AdminManager: l.text("canal.admin.manager"),
 		AdminUser:    l.text("canal.admin.user"),

@@ -18,6 +18,8 @@ type Server struct {
 	AutoScan     bool
 	ScanInterval time.Duration
 
+	StoreBudget int64 // towpath.store.budget: bytes that all stores together may hold
+
 	ZKServers string // canal.zkServers; "" means no ZooKeeper
 
 	AdminManager string // canal.admin.manager; not empty means manager mode

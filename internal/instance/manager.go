@@ -62,6 +62,9 @@ func (m *Manager) Destinations() []string {
 	return slices.Sorted(maps.Keys(m.slots))
 }
 
+// Known says whether a destination is one that was started and not forgotten.
+func (m *Manager) Known(destination string) bool { return m.slot(destination, false) != nil }
+
 // slot returns the slot of a destination, making it when create is set.
 func (m *Manager) slot(destination string, create bool) *slot {
 	m.mu.Lock()
