@@ -12,24 +12,21 @@ import (
 	"testing"
 
 	"github.com/go-mysql-org/go-mysql/client"
+
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/ddl"
+	"github.com/towpath-cdc/towpath/test/servers"
 )
 
-// TestServers runs testdata/statements.sql on each real server that listens on
-// $TOWPATH_SERVERS/mysql/NAME/mysqld.sock, and compares what the Tracker makes
-// of each statement with SHOW CREATE TABLE and with the table maps in the log.
+// TestServers runs testdata/statements.sql on a server of each kind, and
+// compares what the Tracker makes of each statement with SHOW CREATE TABLE and
+// with the table maps in the log.
 func TestServers(t *testing.T) {
-	dir := os.Getenv("TOWPATH_SERVERS")
-	if dir == "" {
-		t.Skip("TOWPATH_SERVERS is not set: no real server to compare with")
-	}
-	sockets, _ := filepath.Glob(filepath.Join(dir, "mysql", "*", "mysqld.sock"))
-	if len(sockets) == 0 {
-		t.Skipf("no server is up under %s", dir)
-	}
-	for _, socket := range sockets {
-		t.Run(filepath.Base(filepath.Dir(socket)), func(t *testing.T) { testServer(t, socket) })
+	for _, kind := range servers.Kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			testServer(t, servers.ForTest(t, kind))
+		})
 	}
 }
 
@@ -73,8 +70,8 @@ type noLoader struct{}
 
 func (noLoader) LoadTable(context.Context, string, string) (string, error) { return "", ErrNoTable }
 
-func testServer(t *testing.T, socket string) {
-	conn, err := client.Connect(socket, "root", "", "")
+func testServer(t *testing.T, db *servers.Server) {
+	conn, err := db.Connect(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +79,7 @@ func testServer(t *testing.T, socket string) {
 	s := &server{t, conn}
 	o := Options{Server: ddl.VersionOf(s.rows("SELECT VERSION()")[0][0])}
 	for _, sql := range []string{
-		"SET sql_mode=''", "DROP DATABASE IF EXISTS " + testSchema,
+		"SET NAMES utf8mb4", "SET sql_mode=''",
 		"CREATE DATABASE " + testSchema + " DEFAULT CHARACTER SET utf8", "USE " + testSchema, "FLUSH LOGS",
 	} {
 		s.rows(sql)
@@ -91,8 +88,7 @@ func testServer(t *testing.T, socket string) {
 	logs := s.rows("SHOW BINARY LOGS")
 	first := logs[len(logs)-1][0]
 	s.follow(o)
-	s.replay(filepath.Join(filepath.Dir(socket), "binlog", first), o)
-	s.rows("DROP DATABASE " + testSchema)
+	s.replay(filepath.Join(db.BinlogDir(), first), o)
 }
 
 // follow runs the statements and compares definitions after each.
