@@ -22,6 +22,10 @@ type Options struct {
 	// and cannot hit a batch of its own.
 	FirstBatchID int64
 
+	// Begin is where the source began to read when the store was empty; false
+	// while it has not. nil means that it is not known.
+	Begin func() (store.Place, bool)
+
 	// SetFilter makes the filter of a subscription that of the instance. It is
 	// called with the desk's lock held and must not call the desk. nil ignores filters.
 	SetFilter func(pattern string) error
@@ -80,7 +84,7 @@ func New(destination string, st *store.Store, m meta.Manager, source func() (hos
 }
 
 // Subscribe adds the client or changes its filter. A client that has no cursor
-// gets the store's first position. A filter that is not empty becomes that of
+// gets one, see first. A filter that is not empty becomes that of
 // the whole instance, for all clients, from the events on that are read next.
 func (d *Desk) Subscribe(ctx context.Context, c meta.Client) error {
 	d.mu.Lock()
@@ -97,7 +101,7 @@ func (d *Desk) Subscribe(ctx context.Context, c meta.Client) error {
 	cur, known := d.meta.Cursor(c)
 	first := false
 	if !known {
-		if p, ok := d.store.FirstPosition(); ok {
+		if p, ok := d.first(); ok {
 			cur, known, first = d.cursor(p), true, true
 			if err := d.meta.UpdateCursor(ctx, c, cur); err != nil {
 				return d.translate(err)
@@ -108,6 +112,22 @@ func (d *Desk) Subscribe(ctx context.Context, c meta.Client) error {
 		h(c, cur, known, first)
 	}
 	return nil
+}
+
+// first is the cursor of a client that has none: Canal's choice is the store's
+// first position. That does not do while nothing has been acked and the store is
+// empty, because then nothing would be known after a restart; nor in GTID mode,
+// because the set of the first item contains its own transaction, which a
+// restart would skip.
+func (d *Desk) first() (store.Place, bool) {
+	p, ok := d.store.FirstPosition()
+	acked := d.store.Stats().AckSeq >= 0
+	if (!ok || !acked && p.Position.GTIDSet != "") && d.o.Begin != nil {
+		if b, known := d.o.Begin(); known {
+			return b, true
+		}
+	}
+	return p, ok
 }
 
 // Unsubscribe removes the client. Its cursor and its batches are kept, so that
@@ -319,7 +339,7 @@ func (d *Desk) ledger(c meta.Client) *ledger {
 
 // cursor makes a cursor of a place in the ring.
 func (d *Desk) cursor(p store.Place) meta.Cursor {
-	c := meta.Cursor{Position: p.Position}
+	c := meta.Cursor{Position: p.Position, Whole: p.Whole}
 	switch {
 	case p.Origin != nil:
 		c.Host, c.Port = p.Origin.Host, p.Origin.Port

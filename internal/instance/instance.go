@@ -61,7 +61,7 @@ func Start(o Options) (*Instance, error) {
 		return nil, errors.Join(fmt.Errorf("destination %s: %w", c.Destination, err), i.meta.Close())
 	}
 	i.Desk = delivery.New(c.Destination, i.store, i.meta, i.address, delivery.Options{
-		FirstBatchID: firstBatchID(i.meta), SetFilter: i.setFilter, Hooks: i.hooks()})
+		FirstBatchID: firstBatchID(i.meta), Begin: i.pipeline.Begin, SetFilter: i.setFilter, Hooks: i.hooks()})
 	if err = i.Desk.ApplyFilters(); err != nil {
 		// A filter that was accepted before and is not any more: the stored
 		// subscription keeps it, the configured one is in force.
@@ -74,7 +74,7 @@ func Start(o Options) (*Instance, error) {
 	i.log.Info(fmt.Sprintf("start CannalInstance for 1-%s ", c.Destination))
 	i.log.Info(fmt.Sprintf("--> init table filter : ^%s$", c.WhiteRegex))
 	i.log.Info(fmt.Sprintf("--> init table black filter : ^%s$", c.BlackRegex))
-	i.log.Info("TIMESTAMP values are printed in the time zone of the process, as in Canal", "zone", zoneName(c.TimeZone))
+	i.log.Info("TIMESTAMP values are printed in the time zone of the process, as in Canal", "zone", zoneName(c.TimeZone, time.Now()))
 	i.wg.Go(func() { i.run(ctx) })
 	i.log.Info("start successful....")
 	return i, nil
@@ -88,13 +88,6 @@ func firstBatchID(m meta.Manager) int64 {
 		return 1
 	}
 	return delivery.BatchIDAt(time.Now())
-}
-
-func zoneName(z *time.Location) string {
-	if z == nil {
-		z = time.Local
-	}
-	return z.String()
 }
 
 // run reads until Stop, or until a person is needed.
@@ -164,7 +157,7 @@ func (i *Instance) stored(context.Context) (source.Cursor, bool, error) {
 	if !ok {
 		return source.Cursor{}, false, nil
 	}
-	return source.Cursor{Host: cur.Host, Port: cur.Port, Position: cur.Position}, true, nil
+	return source.Cursor{Host: cur.Host, Port: cur.Port, Position: cur.Position, Whole: cur.Whole}, true, nil
 }
 
 // address is the server that is being read, for cursors.

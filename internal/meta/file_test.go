@@ -2,6 +2,7 @@ package meta
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -158,7 +159,7 @@ func TestFileDamage(t *testing.T) {
 				if !tt.sameTime {
 					when = when.Add(-time.Hour)
 				}
-				must(t, os.WriteFile(path+".sum", newChecksum([]byte(tt.sumOf), when).append(nil), 0o644))
+				must(t, os.WriteFile(path+".sum", newChecksum([]byte(tt.sumOf), when, nil).append(nil), 0o644))
 			}
 			var notices []string
 			f, err := OpenFile(FileOptions{Destination: dest, Dir: dir, Notice: func(s string) { notices = append(notices, s) }})
@@ -214,16 +215,38 @@ func (d *badDisk) rename(from, to string) error {
 	return d.osDisk.rename(from, to)
 }
 
+func (d *badDisk) append(path string) (io.WriteCloser, error) {
+	if d.fails() {
+		return nil, errDisk
+	}
+	w, err := d.osDisk.append(path)
+	return badFile{w, d}, err
+}
+
+// badFile is a journal on a bad disk: a write that fails is torn.
+type badFile struct {
+	io.WriteCloser
+	disk *badDisk
+}
+
+func (f badFile) Write(b []byte) (int, error) {
+	if f.disk.fails() {
+		n, _ := f.WriteCloser.Write(b[:len(b)/2])
+		return n, errDisk
+	}
+	return f.WriteCloser.Write(b)
+}
+
 // Whichever operation fails, and whether the process goes on or ends there, the
 // file has the old cursor or the new one.
 func TestFileFaults(t *testing.T) {
-	for n := 1; n <= 8; n++ {
+	for n := 1; n <= 18; n++ {
 		dir := t.TempDir()
 		disk := &badDisk{n: n}
-		f, err := OpenFile(FileOptions{Destination: dest, Dir: dir, disk: disk})
+		failed := 0
+		f, err := OpenFile(FileOptions{Destination: dest, Dir: dir, disk: disk, Period: time.Hour, Failed: func(error) { failed++ }})
 		must(t, err)
 		must(t, f.Subscribe(t.Context(), client(1, "")))
-		var failed int
 		valid := []int64{-1}
 		for i := range int64(3) {
 			must(t, f.UpdateCursor(t.Context(), client(1, ""), at("b.1", i)))
@@ -248,7 +271,7 @@ func TestFileFaults(t *testing.T) {
 			}
 		}
 		if failed != 1 {
-			t.Errorf("n=%d: %d flushes failed", n, failed)
+			t.Errorf("n=%d: %d operations failed", n, failed)
 		}
 		must(t, f.Close())
 	}
@@ -261,7 +284,7 @@ func TestFileRetries(t *testing.T) {
 		var failures recorder[error]
 		var moved recorder[[]Record]
 		f := open(t, FileOptions{
-			Dir: dir, disk: &badDisk{n: 1},
+			Dir: dir, disk: &badDisk{n: 7}, // the first of the flush that is due after Subscribe's and the ack
 			Failed: failures.add, Flushed: moved.add,
 		})
 		must(t, f.Subscribe(t.Context(), client(1, "")))

@@ -72,9 +72,8 @@ func newJob() *job {
 	return j
 }
 
-// recycle gives the job's memory back. Nobody may use it afterwards.
+// recycle gives the job's memory back, after its chunk. Nobody may use it afterwards.
 func (j *job) recycle() {
-	clear(j.tasks)
 	clear(j.items)
 	*j = job{tasks: j.tasks[:0], items: j.items[:0]}
 	if cap(j.tasks) <= maxPooledTasks {

@@ -157,5 +157,8 @@ func (s *scanner) payloadPart(ctx context.Context, buf []byte, spans []source.Sp
 			return err
 		}
 	}
-	return s.publishAndReopen(ctx, c)
+	if err := s.publishAndReopen(ctx, c); err != nil {
+		return err
+	}
+	return s.d.settle(ctx, len(buf))
 }

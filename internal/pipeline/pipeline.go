@@ -49,6 +49,7 @@ type Pipeline struct {
 	scannedDDL uint64 // statements the tracker has followed
 
 	mu        sync.Mutex
+	begin     *store.Place    // where the first dump began
 	resume    binlog.Position // behind the last boundary that was put
 	resumeDDL uint64          // scannedDDL at that place
 
@@ -114,11 +115,14 @@ func (p *Pipeline) Resume() (binlog.Position, bool) {
 	return p.resume, !p.resume.IsZero()
 }
 
-// Forget makes Resume start anew, because the store has lost what was put.
-func (p *Pipeline) Forget() {
+// Begin is where the first dump of this process began to read; false before.
+func (p *Pipeline) Begin() (store.Place, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.resume, p.resumeDDL = binlog.Position{}, 0
+	if p.begin == nil {
+		return store.Place{}, false
+	}
+	return *p.begin, true
 }
 
 // Stats returns the counters.
@@ -144,6 +148,7 @@ type dump struct {
 	inline *worker
 	group  grouper // guarded by having the turn
 	origin *store.Origin
+	huge   int // bytes of huge chunks since their memory was last given back
 
 	scan scanner
 }
@@ -153,6 +158,11 @@ func (p *Pipeline) Start(ctx context.Context, s source.Session) error {
 	d := &dump{p: p, s: s}
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
 	d.origin = &store.Origin{Host: s.Host, Port: s.Port}
+	p.mu.Lock()
+	if p.begin == nil {
+		p.begin = &store.Place{Position: s.Position, Origin: d.origin, Whole: s.Done}
+	}
+	p.mu.Unlock()
 	d.group = grouper{size: max(p.o.Instance.TransactionSize, 1), filterMarks: p.o.Instance.FilterTxEntry}
 	first := make(chan struct{})
 	close(first)
@@ -217,11 +227,17 @@ func (p *Pipeline) Stop() {
 // Chunk implements source.Handler.
 func (p *Pipeline) Chunk(ctx context.Context, c *source.Chunk) error {
 	d := p.dump
-	defer c.Release()
 	if err := context.Cause(d.ctx); err != nil {
+		c.Release()
 		return err
 	}
-	return d.scan.chunk(ctx, c)
+	size := memory(c)
+	err := d.scan.chunk(ctx, c)
+	c.Release()
+	if err != nil {
+		return err
+	}
+	return d.settle(ctx, size)
 }
 
 // publish hands a job over. It takes the job also when it fails.

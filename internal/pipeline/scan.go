@@ -24,6 +24,10 @@ type scanner struct {
 	gtid     gtidState
 	skipped  map[binlog.EventType]bool // unknown types already named in the log
 
+	// The first event of a dump may have been confirmed before: done is true until
+	// it has come, discard while it is scanned.
+	done, discard bool
+
 	inTransaction bool // between BEGIN and its end: no boundaries
 	job           *job
 	outer         *binlog.Header // of the payload whose events are being scanned
@@ -34,6 +38,7 @@ func (s *scanner) init(d *dump) {
 	s.d = d
 	s.file = d.s.Position.File
 	s.checksum = d.s.Checksum
+	s.done = d.s.Done
 	s.flavor = d.s.Server.Flavor
 	s.skipped = make(map[binlog.EventType]bool)
 	s.tables.init(d)
@@ -102,6 +107,7 @@ func (s *scanner) dispatch(ctx context.Context, h binlog.Header, ev []byte) erro
 	if err != nil {
 		return err
 	}
+	s.seeWhetherDone(h)
 	switch h.Type {
 	case binlog.EventTableMap:
 		return s.tables.add(body, s.format)
@@ -141,6 +147,17 @@ func (s *scanner) dispatch(ctx context.Context, h binlog.Header, ev []byte) erro
 // that follows.
 func mayBePacked(t binlog.EventType) bool {
 	return t != binlog.EventFormatDescription && t != binlog.EventRotate && t != binlog.EventTransactionPayload
+}
+
+// seeWhetherDone decides whether the entries of an event are wanted. Only the
+// first event that stands in the log can be the one that was confirmed before.
+func (s *scanner) seeWhetherDone(h binlog.Header) {
+	if s.outer != nil || h.LogPos == 0 || h.Flags&binlog.FlagArtificial != 0 {
+		return
+	}
+	at := s.d.s.Position
+	s.discard = s.done && h.Start() == at.Offset && s.file == at.File
+	s.done = false
 }
 
 // minor handles the events that make at most a line of text.
@@ -227,6 +244,12 @@ func (s *scanner) context(h binlog.Header) entry.Context {
 
 // add lists a task.
 func (s *scanner) add(t task) {
+	if s.discard {
+		if !t.boundary {
+			return
+		}
+		t = task{kind: taskNone, boundary: true, ctx: t.ctx}
+	}
 	t.ddl = s.d.p.scannedDDL
 	s.job.tasks = append(s.job.tasks, t)
 }

@@ -33,6 +33,7 @@ func (w *worker) do(j *job) {
 	if w.d.ctx.Err() == nil {
 		w.encode(j)
 	}
+	j.releaseChunk() // it may be large, and putting may take long
 	<-j.behind
 	if w.d.ctx.Err() == nil {
 		if err := w.deliver(j); err != nil {
@@ -51,10 +52,17 @@ func (j *job) abandon() {
 			j.items[i].item.Block.Release(1)
 		}
 	}
-	if j.chunk != nil {
-		j.chunk.Release()
-	}
+	j.releaseChunk()
 	j.recycle()
+}
+
+// releaseChunk gives up the bytes of the events, which encoding alone needs.
+func (j *job) releaseChunk() {
+	if j.chunk != nil {
+		clear(j.tasks) // they refer to it
+		j.chunk.Release()
+		j.chunk = nil
+	}
 }
 
 // encode fills j.items. It touches nothing but the job and the worker's memory.

@@ -48,6 +48,11 @@ type Session struct {
 	// Timestamp and ServerID are those known from the cursor, or 0.
 	Position binlog.Position
 
+	// Done is true when the event at Position has been delivered and confirmed
+	// before, as a whole: the dump begins with it, because the position says no
+	// more, but nobody wants it again.
+	Done bool
+
 	// GTIDMode is true when the source was asked by Position.GTIDSet: File and
 	// Offset then only tell where the set was seen, and the first rotate event
 	// tells the real place.
@@ -65,6 +70,7 @@ type Cursor struct {
 	Host     string
 	Port     int
 	Position binlog.Position
+	Whole    bool // the event at Position is done with as a whole
 }
 
 // Options configure a Source.

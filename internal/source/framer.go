@@ -215,15 +215,28 @@ func (l *largeEvent) next() error {
 	return l.add(payloadSize(header[:]))
 }
 
-// add appends size bytes of the stream. Memory grows with what has arrived, not
-// with what the event's header promises.
+// maxGrowth is how many times what has arrived an event may get at once. Most
+// events so get what they need with the second packet, without being copied again.
+const maxGrowth = 8
+
+// promised is how many bytes there will be as the event's header has it. The
+// status byte comes before it.
+func (l *largeEvent) promised() int {
+	if l.n < 1+binlog.HeaderSize {
+		return 0
+	}
+	return 1 + int(binary.LittleEndian.Uint32(l.b.data[1+9:]))
+}
+
+// add appends size bytes of the stream. Memory grows with what has arrived and
+// no further than what the event's header promises.
 func (l *largeEvent) add(size int) error {
 	l.last = size
 	if l.n+size > l.f.maxEvent+1 {
 		return fmt.Errorf("event is larger than %d bytes", l.f.maxEvent)
 	}
 	if len(l.b.data) < l.n+size {
-		grown := l.f.pool.memory(max(l.n+size, min(2*l.n, l.f.maxEvent+1)))
+		grown := l.f.pool.memory(max(l.n+size, min(maxGrowth*l.n, l.promised())))
 		copy(grown.data, l.payload())
 		l.b.release()
 		l.b = grown

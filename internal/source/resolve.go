@@ -21,6 +21,7 @@ type start struct {
 	gtid     bool   // dump by position.GTIDSet
 	how      string // by which rule position follows from asked, for the log
 	reset    bool   // the position was given up for the end of the log
+	done     bool   // the event at position is confirmed: see Session.Done
 }
 
 // prober asks the server a start position is looked for on.
@@ -146,7 +147,9 @@ func (r *resolver) resume(ctx context.Context, c Cursor) (start, error) {
 	if r.gtidMode {
 		return r.withSet(ctx, asked)
 	}
-	return r.found(asked, asked, "stored position"), nil
+	st := r.found(asked, asked, "stored position")
+	st.done = c.Whole
+	return st, nil
 }
 
 // withSet finds out the GTID set at a position that was stored without one.

@@ -43,6 +43,7 @@ type Source struct {
 	resumeHost string // server of the last dump that began
 	resumePort int
 	began      *binlog.Position // where that dump began
+	beganDone  bool             // what stands there is confirmed
 	before     binlog.Position  // what Resume said then: it may be of another server
 	lost       binlog.Position  // position the server does not have, or inside a transaction
 	lostCause  error            // nil when there is none
@@ -225,7 +226,7 @@ func (s *Source) cursor(ctx context.Context) (Cursor, bool, error) {
 		}
 	}
 	if s.began != nil {
-		return Cursor{Host: s.resumeHost, Port: s.resumePort, Position: *s.began}, true, nil
+		return Cursor{Host: s.resumeHost, Port: s.resumePort, Position: *s.began, Whole: s.beganDone}, true, nil
 	}
 	if s.o.Stored != nil {
 		return s.o.Stored(ctx)
@@ -247,7 +248,7 @@ func (s *Source) takeLost() (binlog.Position, error) {
 // dumping notes that a dump has begun.
 func (s *Source) dumping(server endpoint, st start) {
 	p := st.position
-	s.resumeHost, s.resumePort, s.began = server.host, server.port, &p
+	s.resumeHost, s.resumePort, s.began, s.beganDone = server.host, server.port, &p, st.done
 	if s.o.Resume != nil {
 		s.before, _ = s.o.Resume()
 	}

@@ -635,7 +635,7 @@ func TestStartPositions(t *testing.T) {
 
 // stored makes a cursor the stored one.
 func (o *Options) stored(host string, port int, p binlog.Position) {
-	o.Stored = func(context.Context) (Cursor, bool, error) { return Cursor{host, port, p}, true, nil }
+	o.Stored = func(context.Context) (Cursor, bool, error) { return Cursor{Host: host, Port: port, Position: p}, true, nil }
 }
 
 // TestInsideTransaction: the handler finds rows without their table map, and

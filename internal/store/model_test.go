@@ -179,7 +179,7 @@ func checkState(t *testing.T, step int, s *Store, m *model) {
 	first, ok := s.FirstPosition()
 	switch {
 	case m.ack > 0 && first != m.items[m.ack-1].place(),
-		m.ack == 0 && len(m.items) > 0 && first != m.items[0].place(),
+		m.ack == 0 && len(m.items) > 0 && first != Place{Position: m.items[0].Position, Origin: m.items[0].Origin},
 		ok != (len(m.items) > 0):
 		t.Fatalf("step %d: first position %v, %t", step, first, ok)
 	}

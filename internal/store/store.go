@@ -82,9 +82,14 @@ type cursor struct {
 type Place struct {
 	Position binlog.Position
 	Origin   *Origin // nil when the items do not name it
+	// Whole says that the item is the last one of its event and that nothing at
+	// Position is left when it has been acked: it ends a transaction or is a DDL.
+	Whole bool
 }
 
-func (it *Item) place() Place { return Place{Position: it.Position, Origin: it.Origin} }
+func (it *Item) place() Place {
+	return Place{Position: it.Position, Origin: it.Origin, Whole: it.Kind == KindEnd || it.Kind == KindDDL}
+}
 
 // New returns an empty store. There is nothing to release if it is dropped
 // while empty; otherwise Close it.
@@ -334,7 +339,9 @@ func (s *Store) FirstPosition() (p Place, ok bool) {
 	case s.ack.seq >= 0:
 		return s.acked, true
 	case s.first != nil:
-		return s.first.item(0).place(), true
+		p = s.first.item(0).place()
+		p.Whole = false // it has not been acked
+		return p, true
 	}
 	return Place{}, false
 }

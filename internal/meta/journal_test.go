@@ -1,0 +1,116 @@
+package meta
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/towpath-cdc/towpath/internal/binlog"
+)
+
+func cursorAt(offset int64, whole bool) Cursor {
+	return Cursor{Host: "127.0.0.1", Port: 3306, Position: binlog.Position{File: "mysql-bin.000001", Offset: offset, Timestamp: 1, ServerID: 1}, Whole: whole}
+}
+
+// TestAcksSurviveAKill opens the files a second time without closing the first
+// manager, as after kill -9: what was subscribed and acked is there, although no
+// flush was due.
+func TestAcksSurviveAKill(t *testing.T) {
+	dir := t.TempDir()
+	o := FileOptions{Destination: dest, Dir: dir, Period: 1 << 40}
+	f, err := OpenFile(o)
+	must(t, err)
+	defer f.Close()
+	a, b := Client{Destination: dest, ID: 1001}, Client{Destination: dest, ID: 7, Filter: `d\..*`}
+	must(t, f.Subscribe(t.Context(), a))
+	must(t, f.UpdateCursor(t.Context(), a, cursorAt(4, false)))
+	must(t, f.Subscribe(t.Context(), b))
+	must(t, f.UpdateCursor(t.Context(), a, cursorAt(100, true)))
+	must(t, f.UpdateCursor(t.Context(), b, cursorAt(50, false)))
+	must(t, f.UpdateCursor(t.Context(), a, cursorAt(200, true)))
+
+	again, err := OpenFile(o)
+	must(t, err)
+	defer again.Close()
+	for _, want := range []struct {
+		c   Client
+		cur Cursor
+	}{{a, cursorAt(200, true)}, {b, cursorAt(50, false)}} {
+		if cur, ok := again.Cursor(want.c); !ok || cur != want.cur {
+			t.Errorf("client %d: %+v, %v, want %+v", want.c.ID, cur, ok, want.cur)
+		}
+	}
+}
+
+// TestWholeSurvivesAFlush: Canal's form cannot say that an event is confirmed
+// as a whole, the line beside it does.
+func TestWholeSurvivesAFlush(t *testing.T) {
+	dir := t.TempDir()
+	o := FileOptions{Destination: dest, Dir: dir}
+	f, err := OpenFile(o)
+	must(t, err)
+	c := Client{Destination: dest, ID: 1001}
+	must(t, f.Subscribe(t.Context(), c))
+	must(t, f.UpdateCursor(t.Context(), c, cursorAt(100, true)))
+	must(t, f.Close())
+	f, err = OpenFile(o)
+	must(t, err)
+	if cur, _ := f.Cursor(c); cur != cursorAt(100, true) {
+		t.Errorf("after a flush: %+v, want it whole", cur)
+	}
+	must(t, f.Close())
+
+	// A Java server moved the cursor: nothing is known of the event it names.
+	path := filepath.Join(dir, FileName)
+	must(t, os.WriteFile(path, appendRecords(nil, dest, []Record{{Client: c, Cursor: cursorAt(300, false), HasCursor: true}}), 0o644))
+	f, err = OpenFile(o)
+	must(t, err)
+	if cur, _ := f.Cursor(c); cur != cursorAt(300, false) {
+		t.Errorf("after another program's change: %+v, want its cursor, not whole", cur)
+	}
+	must(t, f.Close())
+}
+
+// TestTornJournal cuts the journal at every byte: what is left is used as far
+// as it goes, and never misread.
+func TestTornJournal(t *testing.T) {
+	dir := t.TempDir()
+	o := FileOptions{Destination: dest, Dir: dir, Period: 1 << 40}
+	f, err := OpenFile(o)
+	must(t, err)
+	c := Client{Destination: dest, ID: 1001}
+	must(t, f.Subscribe(t.Context(), c))
+	for _, at := range []int64{10, 20, 30} {
+		must(t, f.UpdateCursor(t.Context(), c, cursorAt(at, true)))
+	}
+	sum := filepath.Join(dir, SumFileName)
+	whole, err := os.ReadFile(sum)
+	must(t, err)
+	must(t, f.Close())
+	line := len(whole) - 1
+	for n := range whole {
+		if whole[n] == '\n' {
+			line = n
+			break
+		}
+	}
+	records := []Record{{Client: c}}
+	for cut := line + 1; cut <= len(whole); cut++ {
+		records[0] = Record{Client: c}
+		replay(whole[line+1:cut], records)
+		if r := records[0]; r.HasCursor && r.Cursor != cursorAt(10, true) && r.Cursor != cursorAt(20, true) && r.Cursor != cursorAt(30, true) {
+			t.Fatalf("cut at %d: %+v", cut, r.Cursor)
+		}
+	}
+	if records[0].Cursor != cursorAt(30, true) {
+		t.Errorf("the whole journal gives %+v", records[0].Cursor)
+	}
+}
+
+func FuzzReplay(f *testing.F) {
+	f.Add(appendMove(appendMove(nil, 1001, cursorAt(1, true)), -5, cursorAt(1<<40, false)))
+	f.Add([]byte("1001 true {}\n"))
+	f.Fuzz(func(t *testing.T, journal []byte) {
+		replay(journal, []Record{{Client: Client{ID: 1001}}, {Client: Client{ID: -5}}})
+	})
+}
