@@ -104,14 +104,16 @@ const (
 )
 
 // UnsupportedTypeError is returned for a column whose binlog type is unknown,
-// so that its cells cannot even be skipped.
+// or has metadata that no server writes, so that its cells cannot even be
+// skipped.
 type UnsupportedTypeError struct {
 	Schema, Table, Column string
 	Type                  byte
+	Meta                  uint16
 }
 
 func (e *UnsupportedTypeError) Error() string {
-	return fmt.Sprintf("column %s of table %s.%s has binlog type %d, which this version does not know", e.Column, e.Schema, e.Table, e.Type)
+	return fmt.Sprintf("column %s of table %s.%s has binlog type %d with metadata %#x, which this version does not know", e.Column, e.Schema, e.Table, e.Type, e.Meta)
 }
 
 // ColumnCountError is returned when rows have more columns than the table is
@@ -138,7 +140,7 @@ func NewPlan(t *schema.Table, m *binlog.TableMap, o Options) (*Plan, error) {
 		}
 		c, err := newColumn(i, typ, m.Meta[i], def, o)
 		if err != nil {
-			return nil, &UnsupportedTypeError{p.Schema, p.Table, def.Name, typ}
+			return nil, &UnsupportedTypeError{p.Schema, p.Table, def.Name, typ, m.Meta[i]}
 		}
 		if hidden {
 			c.unsigned = false
@@ -235,9 +237,16 @@ func (c *column) resolve(typ byte, def *schema.Column) (sqlType, high, null int,
 	case binlog.TypeDouble:
 		return same(cellDouble, 8, sqlDouble)
 	case binlog.TypeNewDecimal:
-		return same(cellDecimal, value.DecimalSize(int(c.meta>>8), int(c.meta&0xff)), sqlDecimal)
+		precision, scale := int(c.meta>>8), int(c.meta&0xff)
+		if precision < 1 || precision > maxPrecision || scale > precision {
+			return 0, 0, 0, false
+		}
+		return same(cellDecimal, value.DecimalSize(precision, scale), sqlDecimal)
 	case binlog.TypeBit:
 		bits := int(c.meta>>8)*8 + int(c.meta&0xff)
+		if bits < 1 || bits > maxBits {
+			return 0, 0, 0, false
+		}
 		return same(cellBit, (bits+7)/8, sqlBit)
 	case binlog.TypeYear:
 		return same(cellYear, 1, sqlVarchar)
@@ -246,15 +255,18 @@ func (c *column) resolve(typ byte, def *schema.Column) (sqlType, high, null int,
 	case binlog.TypeTime:
 		return same(cellTimeOld, 3, sqlTime)
 	case binlog.TypeTime2:
-		return same(cellTime, 3+fractionBytes(c.meta), sqlTime)
+		c.cell, c.width = cellTime, 3+fractionBytes(c.meta)
+		return sqlTime, sqlTime, sqlTime, c.meta <= maxFraction
 	case binlog.TypeDatetime:
 		return same(cellDatetimeOld, 8, sqlTimestamp)
 	case binlog.TypeDatetime2:
-		return same(cellDatetime, 5+fractionBytes(c.meta), sqlTimestamp)
+		c.cell, c.width = cellDatetime, 5+fractionBytes(c.meta)
+		return sqlTimestamp, sqlTimestamp, sqlTimestamp, c.meta <= maxFraction
 	case binlog.TypeTimestamp:
 		return same(cellTimestampOld, 4, sqlTimestamp)
 	case binlog.TypeTimestamp2:
-		return same(cellTimestamp, 4+fractionBytes(c.meta), sqlTimestamp)
+		c.cell, c.width = cellTimestamp, 4+fractionBytes(c.meta)
+		return sqlTimestamp, sqlTimestamp, sqlTimestamp, c.meta <= maxFraction
 	case binlog.TypeJSON:
 		c.cell, c.width = cellJSON, int(c.meta)
 		return sqlVarchar, sqlVarchar, sqlOther, c.width >= 1 && c.width <= 4
@@ -274,6 +286,14 @@ func (c *column) resolve(typ byte, def *schema.Column) (sqlType, high, null int,
 	}
 	return 0, 0, 0, false
 }
+
+// The largest metadata that servers write. The text of a column within them is
+// shorter than 128 bytes, which column.open relies on.
+const (
+	maxPrecision = 65 // digits of DECIMAL
+	maxBits      = 64 // of BIT
+	maxFraction  = 6  // digits of fractions of a second
+)
 
 // blob resolves the BLOB and TEXT family, which the binlog does not tell apart.
 func (c *column) blob(typ byte, def *schema.Column) (sqlType, high, null int, ok bool) {

@@ -42,28 +42,35 @@ type rowsEvent struct {
 	rows    binlog.Rows
 }
 
-func loadRows(t testing.TB, name string) []rowsEvent {
+// eachEvent calls f with the events of a fixture.
+func eachEvent(t testing.TB, name string, f func(binlog.FileEvent)) {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "binlog", "testdata", name+".binlog"))
+	file, err := os.Open(filepath.Join("..", "binlog", "testdata", name+".binlog"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	r := binlog.NewFileReader(f)
-	o := Options{Charset: charset.UTF8, Zone: value.NewZone(time.UTC)}
-	plans := map[uint64]*Plan{}
-	var out []rowsEvent
+	defer file.Close()
+	r := binlog.NewFileReader(file)
 	for {
 		e, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return out
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
+		f(e)
+	}
+}
+
+func loadRows(t testing.TB, name string) (out []rowsEvent) {
+	t.Helper()
+	o := Options{Charset: charset.UTF8, Zone: value.NewZone(time.UTC)}
+	plans := map[uint64]*Plan{}
+	eachEvent(t, name, func(e binlog.FileEvent) {
 		switch e.Header.Type {
 		case binlog.EventTableMap:
-			m, err := binlog.ParseTableMap(e.Body, r.Format())
+			m, err := binlog.ParseTableMap(e.Body, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,14 +79,15 @@ func loadRows(t testing.TB, name string) []rowsEvent {
 			}
 		case binlog.EventWriteRowsV1, binlog.EventWriteRowsV2, binlog.EventUpdateRowsV1, binlog.EventUpdateRowsV2,
 			binlog.EventDeleteRowsV1, binlog.EventDeleteRowsV2, binlog.EventPartialUpdateRows:
-			rows, err := binlog.ParseRows(e.Header.Type, bytes.Clone(e.Body), r.Format())
+			rows, err := binlog.ParseRows(e.Header.Type, bytes.Clone(e.Body), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			c := ContextOf(name+".000001", e.Header, nil)
 			out = append(out, rowsEvent{c, plans[rows.TableID], rows})
 		}
-	}
+	})
+	return out
 }
 
 // TestRowsOfFixtures encodes every rows event of the recorded binlogs and
