@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,24 +17,40 @@ import (
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
-// start is where both readers begin.
-const startFile = "mysql-bin.000001"
+// place is where a reader begins: at the start of a file, or behind a GTID set.
+type place struct {
+	file string
+	gtid string
+}
 
-// home writes an installation that reads db from its first binlog file, with
-// extra lines for the instance.
-func home(t testing.TB, db *servers.Server, port int, extra ...string) string {
+func (p place) properties() []string {
+	if p.gtid != "" {
+		return []string{"canal.instance.gtidon = true", "canal.instance.master.gtid = " + p.gtid}
+	}
+	return []string{"canal.instance.master.journal.name = " + p.file, "canal.instance.master.position = 4"}
+}
+
+func (p place) flags() []string {
+	if p.gtid != "" {
+		return []string{"--gtid", p.gtid}
+	}
+	return []string{"--journal", p.file, "--position", "4"}
+}
+
+// home writes an installation that reads db from a place, with extra lines for
+// the instance.
+func home(t testing.TB, db *servers.Server, port int, from place, extra ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "conf", "canal.properties"), fmt.Sprintf("canal.port = %d\ncanal.metrics.pull.port = 0\n"+
 		"canal.serverMode = tcp\ncanal.destinations = example\ncanal.instance.global.mode = spring\ncanal.instance.global.lazy = false\n"+
 		"canal.instance.global.spring.xml = classpath:spring/memory-instance.xml\n", port))
-	lines := append([]string{
+	lines := []string{
 		"canal.instance.master.address = " + db.Addr(),
-		"canal.instance.master.journal.name = " + startFile,
-		"canal.instance.master.position = 4",
 		"canal.instance.dbUsername = canal", "canal.instance.dbPassword = canal",
 		`canal.instance.filter.regex = .*\\..*`, `canal.instance.filter.black.regex = mysql\\.slave_.*`,
-	}, extra...)
+	}
+	lines = append(append(lines, from.properties()...), extra...)
 	write(t, filepath.Join(dir, "conf", "example", "instance.properties"), strings.Join(lines, "\n")+"\n")
 	return dir
 }
@@ -58,14 +75,15 @@ func build(t testing.TB) string {
 	return program
 }
 
-// startTowpath runs a server. It ends with stop, or with the test.
-func startTowpath(t testing.TB, program string, db *servers.Server, extra ...string) (port int, stop func()) {
+// startTowpath runs a server with the destination example. It ends with stop,
+// or with the test.
+func startTowpath(t testing.TB, program string, db *servers.Server, from place, extra ...string) (port int, stop func()) {
 	t.Helper()
 	port, err := servers.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := home(t, db, port, extra...)
+	dir := home(t, db, port, from, extra...)
 	cmd := exec.Command(program, "server", "--home", dir)
 	log, err := os.Create(filepath.Join(dir, "output.log"))
 	if err != nil {
@@ -90,51 +108,67 @@ func startTowpath(t testing.TB, program string, db *servers.Server, extra ...str
 	return port, stop
 }
 
-// entries takes all entries of destination example from a server, up to the
-// insert into the marker table, in canonical JSON.
-func entries(ctx context.Context, port int, marker string) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+// fetch says how a reader asks, and where it ends.
+type fetch struct {
+	size    int           // of one batch; 0 is 500
+	timeout time.Duration // for a batch to fill; 0 is 200 ms
+	marker  string        // schema.table: the entry that ends the reading, which is the last kept
+	until   protocol.EventType
+}
+
+// readTimeout bounds a whole reading: Java Canal needs ten to twenty seconds
+// before it tries again after an error, and says nothing meanwhile.
+const readTimeout = 100 * time.Second
+
+// entries takes entries of a destination up to the marker, as canonical JSON,
+// and how many each batch had.
+func entries(ctx context.Context, port int, destination string, f fetch) (lines []string, batches []int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	c, err := connect(ctx, port)
+	c, err := connect(ctx, port, destination)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer c.Close()
-	schema, table, _ := strings.Cut(marker, ".")
-	var out []string
 	for {
-		b, err := c.GetWithoutAck(ctx, 500, 200*time.Millisecond)
+		b, err := c.GetWithoutAck(ctx, max(f.size, 1), f.timeout)
 		if err != nil {
-			return out, fmt.Errorf("after %d entries: %w", len(out), err)
+			return lines, batches, fmt.Errorf("after %d entries: %w", len(lines), err)
 		}
-		done := false
+		if !b.Empty() {
+			batches = append(batches, b.Len())
+		}
 		for e, err := range b.Entries() {
 			if err != nil {
-				return out, err
+				return lines, batches, err
 			}
 			line, err := protocol.AppendJSON(nil, e.Raw(), true)
 			if err != nil {
-				return out, err
+				return lines, batches, err
 			}
-			out = append(out, string(line))
-			h := e.Header()
-			done = done || h.SchemaName() == schema && h.TableName() == table && h.EventType() == protocol.EventInsert
+			lines = append(lines, string(line))
+			if f.ends(e) {
+				return lines, batches, c.Ack(b.ID())
+			}
 		}
 		if err := c.Ack(b.ID()); err != nil {
-			return out, err
-		}
-		if done {
-			return out, nil
+			return lines, batches, err
 		}
 	}
 }
 
+func (f fetch) ends(e *protocol.Entry) bool {
+	schema, table, _ := strings.Cut(f.marker, ".")
+	h := e.Header()
+	return h.SchemaName() == schema && h.TableName() == table && h.EventType() == f.until
+}
+
 // connect subscribes, waiting for a server that is still starting.
-func connect(ctx context.Context, port int) (*client.Conn, error) {
+func connect(ctx context.Context, port int, destination string) (*client.Conn, error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		c, err := client.Dial(ctx, client.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port), Destination: "example"})
+		c, err := client.Dial(ctx, client.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port), Destination: destination})
 		if err == nil {
 			if err = c.Subscribe(ctx, ""); err == nil {
 				return c, nil
@@ -147,4 +181,112 @@ func connect(ctx context.Context, port int) (*client.Conn, error) {
 		case <-tick.C:
 		}
 	}
+}
+
+// follower reads a destination in the background while a script is played.
+type follower struct {
+	name string
+	done chan struct{}
+
+	mu    sync.Mutex
+	grown chan struct{} // closed and replaced with each entry
+	lines []string
+	ticks int // how many entries of the tick table were seen
+	err   error
+}
+
+// follow reads a destination until the context ends.
+func follow(ctx context.Context, name string, port int, destination string) *follower {
+	f := &follower{name: name, done: make(chan struct{}), grown: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		err := f.read(ctx, port, destination)
+		f.mu.Lock()
+		f.err = err
+		close(f.grown)
+		f.grown = make(chan struct{})
+		f.mu.Unlock()
+	}()
+	return f
+}
+
+// tick is the table whose rows say how far a follower is.
+const tick = "tick"
+
+func (f *follower) read(ctx context.Context, port int, destination string) error {
+	c, err := connect(ctx, port, destination)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for {
+		b, err := c.GetWithoutAck(ctx, 100, 10*time.Millisecond)
+		if err != nil {
+			return err
+		}
+		f.mu.Lock()
+		for e, err := range b.Entries() {
+			if err != nil {
+				f.mu.Unlock()
+				return err
+			}
+			line, err := protocol.AppendJSON(nil, e.Raw(), true)
+			if err != nil {
+				f.mu.Unlock()
+				return err
+			}
+			f.lines = append(f.lines, string(line))
+			if h := e.Header(); h.TableName() == tick && h.EventType() == protocol.EventInsert {
+				f.ticks++
+			}
+		}
+		if !b.Empty() {
+			close(f.grown)
+			f.grown = make(chan struct{})
+		}
+		f.mu.Unlock()
+		if err := c.Ack(b.ID()); err != nil {
+			return err
+		}
+	}
+}
+
+// await waits until n ticks were delivered.
+func (f *follower) await(ctx context.Context, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	for {
+		f.mu.Lock()
+		ticks, grown, err, last := f.ticks, f.grown, f.err, ""
+		if len(f.lines) > 0 {
+			last = f.lines[len(f.lines)-1]
+		}
+		f.mu.Unlock()
+		if ticks >= n {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return fmt.Errorf("%s has delivered %d of %d ticks; last entry %.500s", f.name, ticks, n, last)
+		}
+	}
+}
+
+// taken are the entries up to the n-th tick.
+func (f *follower) taken(n int) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seen := 0
+	for i, l := range f.lines {
+		if strings.Contains(l, `"tableName":"`+tick+`"`) && strings.Contains(l, `"eventType":"INSERT"`) {
+			if seen++; seen == n {
+				return f.lines[:i+1]
+			}
+		}
+	}
+	return f.lines
 }

@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-mysql-org/go-mysql/client"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
+
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
@@ -13,28 +17,46 @@ import (
 var scripts embed.FS
 
 // statements reads a script for one kind of server. Statements end with a
-// semicolon at the end of a line; "-- on: WORDS" limits what follows to servers
-// whose name contains one of the words.
-func statements(script string, k servers.Kind) ([]string, error) {
+// semicolon at the end of a line, and {db} stands for the schema. Lines with
+// directives hold until the next of the same kind:
+//
+//	-- on: WORDS     what follows is for servers whose name contains a word ("all")
+//	-- bytes: NAME   statements are sent in this encoding, by its WHATWG name
+//	-- may fail      statements may be refused, which servers of a version do
+func statements(script, schema string, k servers.Kind) ([]statement, error) {
 	text, err := scripts.ReadFile("testdata/" + script + ".sql")
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	var out []statement
 	var open strings.Builder
-	wanted := true
-	for line := range strings.Lines(string(text)) {
+	wanted, mayFail := true, false
+	bytes := encoding.Nop
+	for line := range strings.Lines(strings.ReplaceAll(string(text), "{db}", schema)) {
 		if words, ok := strings.CutPrefix(line, "-- on:"); ok {
 			wanted = matches(strings.Fields(words), k)
 			continue
 		}
-		if !wanted || open.Len() == 0 && (strings.HasPrefix(line, "--") || strings.TrimSpace(line) == "") {
+		if name, ok := strings.CutPrefix(line, "-- bytes:"); ok {
+			if bytes, err = htmlindex.Get(strings.TrimSpace(name)); err != nil {
+				return nil, fmt.Errorf("script %s: %w", script, err)
+			}
+			continue
+		}
+		if line == "-- may fail\n" || line == "-- must succeed\n" {
+			mayFail = line == "-- may fail\n"
+			continue
+		}
+		if !wanted || open.Len() == 0 && (strings.HasPrefix(line, "-- ") || strings.TrimSpace(line) == "") {
 			continue
 		}
 		open.WriteString(line)
-		if q, ok := strings.CutSuffix(strings.TrimRight(line, " \n"), ";"); ok {
-			_ = q
-			out = append(out, strings.TrimSuffix(strings.TrimSpace(open.String()), ";"))
+		if strings.HasSuffix(strings.TrimRight(line, " \n"), ";") {
+			q, err := bytes.NewEncoder().String(strings.TrimSuffix(strings.TrimSpace(open.String()), ";"))
+			if err != nil {
+				return nil, fmt.Errorf("script %s: %.100q: %w", script, open.String(), err)
+			}
+			out = append(out, statement{q, mayFail})
 			open.Reset()
 		}
 	}
@@ -42,6 +64,11 @@ func statements(script string, k servers.Kind) ([]string, error) {
 		return nil, fmt.Errorf("script %s ends inside a statement: %.60q", script, open.String())
 	}
 	return out, nil
+}
+
+type statement struct {
+	sql     string
+	mayFail bool
 }
 
 func matches(words []string, k servers.Kind) bool {
@@ -53,11 +80,36 @@ func matches(words []string, k servers.Kind) bool {
 	return false
 }
 
-// play runs a script in one session.
-func play(ctx context.Context, s *servers.Server, script string) error {
-	all, err := statements(script, s.Kind)
+// session is one connection of root's with which a script is played.
+type session struct {
+	*client.Conn
+	kind servers.Kind
+}
+
+func newSession(ctx context.Context, s *servers.Server) (*session, error) {
+	c, err := s.Connect(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.Exec(ctx, all...)
+	_, err = c.Execute("SET NAMES utf8mb4")
+	return &session{c, s.Kind}, err
+}
+
+func (s *session) exec(statements ...string) error {
+	for _, q := range statements {
+		if _, err := s.Execute(q); err != nil {
+			return fmt.Errorf("%s: %.200q: %w", s.kind, q, err)
+		}
+	}
+	return nil
+}
+
+// play runs the statements of a script.
+func (s *session) play(all []statement) error {
+	for _, q := range all {
+		if err := s.exec(q.sql); err != nil && !q.mayFail {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,9 +1,9 @@
 -- Transactions, statements and DDL in the order of an ordinary day. Tables are
 -- left as the rows had them, because Canal without its table history reads
 -- their definitions from the live server.
-CREATE DATABASE d2 DEFAULT CHARACTER SET utf8mb4;
-CREATE DATABASE IF NOT EXISTS `d3-odd`;
-USE d2;
+CREATE DATABASE {db} DEFAULT CHARACTER SET utf8mb4;
+CREATE DATABASE IF NOT EXISTS `{db}-odd`;
+USE {db};
 SET SESSION sql_mode = '';
 CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, a INT, b VARCHAR(50), c TEXT, KEY ka (a)) ENGINE=InnoDB;
 CREATE TABLE m (id INT PRIMARY KEY, v VARCHAR(20)) ENGINE=MyISAM;
@@ -87,18 +87,18 @@ CREATE TRIGGER tr BEFORE INSERT ON m FOR EACH ROW SET NEW.v = 'trig';
 INSERT INTO m VALUES (5, 'x');
 DROP TRIGGER tr;
 CREATE USER u1@localhost IDENTIFIED BY 'Passw0rd!';
-GRANT SELECT ON d2.* TO u1@localhost;
+GRANT SELECT ON {db}.* TO u1@localhost;
 DROP USER u1@localhost;
-ALTER DATABASE d2 DEFAULT CHARACTER SET utf8mb4;
+ALTER DATABASE {db} DEFAULT CHARACTER SET utf8mb4;
 ANALYZE TABLE t;
-USE `d3-odd`;
-CREATE TABLE d2.other (`key` INT PRIMARY KEY, `sp ace` INT, `q``q` INT);
-ALTER TABLE d2.other ADD INDEX (`sp ace`);
+USE `{db}-odd`;
+CREATE TABLE {db}.other (`key` INT PRIMARY KEY, `sp ace` INT, `q``q` INT);
+ALTER TABLE {db}.other ADD INDEX (`sp ace`);
 CREATE TABLE `select` (`from` INT, `日本` VARCHAR(10), PRIMARY KEY (`from`));
 INSERT INTO `select` VALUES (1, '語');
-CREATE DATABASE d4;
-DROP DATABASE d4;
-USE d2;
+CREATE DATABASE {db}_x;
+DROP DATABASE {db}_x;
+USE {db};
 
 XA START 'x1';
 INSERT INTO t (a, b) VALUES (40, 'xa');
@@ -122,5 +122,3 @@ CREATE TABLE gen (a INT PRIMARY KEY, b INT GENERATED ALWAYS AS (a + 1) VIRTUAL, 
 INSERT INTO gen (a) VALUES (1), (2);
 UPDATE gen SET a = 5 WHERE a = 2;
 -- on: all
-CREATE TABLE done_statements (id INT PRIMARY KEY);
-INSERT INTO done_statements VALUES (1);

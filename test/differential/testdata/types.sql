@@ -1,7 +1,7 @@
 -- Every column type with its edge values. A line "-- on: NAMES" limits what
 -- follows to servers whose name contains one of the words; "-- on: all" ends it.
-CREATE DATABASE d1 DEFAULT CHARACTER SET utf8mb4;
-USE d1;
+CREATE DATABASE {db} DEFAULT CHARACTER SET utf8mb4;
+USE {db};
 SET SESSION sql_mode = '';
 SET time_zone = '+00:00';
 
@@ -77,5 +77,3 @@ DELETE FROM jsons WHERE id = 2;
 CREATE TABLE jsons (id INT PRIMARY KEY, j JSON, u UUID, n INET6);
 INSERT INTO jsons (id, j) VALUES (1, '{"b": 1, "a": [1]}'), (2, NULL);
 -- on: all
-CREATE TABLE done_types (id INT PRIMARY KEY);
-INSERT INTO done_types VALUES (1);

@@ -1,0 +1,256 @@
+package differential
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/towpath-cdc/towpath/test/servers"
+)
+
+// object is an entry in canonical JSON, or a part of one.
+type object map[string]any
+
+func parse(line string) (object, error) {
+	d := json.NewDecoder(strings.NewReader(line))
+	d.UseNumber()
+	var o object
+	if err := d.Decode(&o); err != nil {
+		return nil, fmt.Errorf("entry %.100q: %w", line, err)
+	}
+	return o, nil
+}
+
+// at is the part of an entry under a path of names; nil if there is none.
+func (o object) at(path ...string) any {
+	var v any = map[string]any(o)
+	for _, name := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[name]
+	}
+	return v
+}
+
+// text is the string at a path, "" if there is none.
+func (o object) text(path ...string) string {
+	switch v := o.at(path...).(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
+}
+
+// in is the object at a path; it may be changed.
+func (o object) in(path ...string) object {
+	m, _ := o.at(path...).(map[string]any)
+	return m
+}
+
+// columns calls f with each column of an entry and a name for its place.
+func (o object) columns(f func(place string, c object)) {
+	rows, _ := o.at("rowChange", "rowDatas").([]any)
+	for i, r := range rows {
+		row, _ := r.(map[string]any)
+		for _, side := range []string{"beforeColumns", "afterColumns"} {
+			list, _ := row[side].([]any)
+			for j, c := range list {
+				column, _ := c.(map[string]any)
+				f(fmt.Sprintf("%d.%s.%d", i, side, j), column)
+			}
+		}
+	}
+}
+
+// finding is a pair of entries that differ; one may be missing.
+type finding struct {
+	index        int
+	ours, theirs string
+}
+
+// result is what a comparison came to.
+type result struct {
+	unexplained []finding
+	explained   map[string]int // by the name of the known difference
+}
+
+// diff compares entries in order. Entries whose positions in the binlog agree
+// are compared with each other; others are missing on one side.
+func diff(k servers.Kind, ours, theirs []string) (result, error) {
+	r := result{explained: map[string]int{}}
+	for i, j := 0, 0; i < len(ours) || j < len(theirs); {
+		var a, b string
+		switch {
+		case i == len(ours):
+			b = theirs[j]
+		case j == len(theirs):
+			a = ours[i]
+		case ours[i] == theirs[j]:
+			i, j = i+1, j+1
+			continue
+		default:
+			var err error
+			if a, b, err = pair(ours[i:], theirs[j:]); err != nil {
+				return r, err
+			}
+		}
+		names, err := explain(k, a, b)
+		if err != nil {
+			return r, err
+		}
+		for _, n := range names {
+			r.explained[n]++
+		}
+		if names == nil {
+			r.unexplained = append(r.unexplained, finding{j, a, b})
+		}
+		if a != "" {
+			i++
+		}
+		if b != "" {
+			j++
+		}
+	}
+	return r, nil
+}
+
+// pair takes the first entry of both sides if they belong together, else only
+// that of the side which has one more.
+func pair(ours, theirs []string) (a, b string, err error) {
+	const look = 60
+	p, err := position(ours[0])
+	if err != nil {
+		return "", "", err
+	}
+	q, err := position(theirs[0])
+	if err != nil {
+		return "", "", err
+	}
+	if p == q {
+		return ours[0], theirs[0], nil
+	}
+	for n := 1; n < look; n++ {
+		if n < len(theirs) {
+			if x, err := position(theirs[n]); err != nil || x == p {
+				return "", theirs[0], err
+			}
+		}
+		if n < len(ours) {
+			if x, err := position(ours[n]); err != nil || x == q {
+				return ours[0], "", err
+			}
+		}
+	}
+	return ours[0], theirs[0], nil
+}
+
+// position tells which event of the binlog an entry comes from.
+func position(line string) (string, error) {
+	const long = 1 << 12 // the header is at the beginning
+	if o, err := parse(line[:min(len(line), long)]); err == nil {
+		return o.text("header", "logfileOffset") + " " + o.text("header", "eventLength") + " " + o.text("entryType"), nil
+	}
+	var head struct {
+		Header    struct{ LogfileOffset, EventLength json.Number }
+		EntryType string
+	}
+	if err := json.Unmarshal([]byte(line), &head); err != nil {
+		return "", fmt.Errorf("entry %.100q: %w", line, err)
+	}
+	return head.Header.LogfileOffset.String() + " " + head.Header.EventLength.String() + " " + head.EntryType, nil
+}
+
+// explain names the known differences that make up the whole difference of two
+// entries, nil if they do not.
+func explain(k servers.Kind, ours, theirs string) ([]string, error) {
+	if ours == "" || theirs == "" {
+		return explainMissing(k, ours, theirs)
+	}
+	a, err := parse(ours)
+	if err != nil {
+		return nil, err
+	}
+	b, err := parse(theirs)
+	if err != nil {
+		return nil, err
+	}
+	delete(a, "raw")
+	delete(b, "raw")
+	var names []string
+	for _, d := range known {
+		before, err := json.Marshal(b)
+		if err != nil {
+			return nil, err
+		}
+		d.mend(k, a, b)
+		after, err := json.Marshal(b)
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.Equal(before, after) {
+			names = append(names, d.name)
+		}
+	}
+	if !reflect.DeepEqual(a, b) {
+		return nil, nil
+	}
+	return names, nil
+}
+
+func explainMissing(k servers.Kind, ours, theirs string) ([]string, error) {
+	for _, m := range knownMissing {
+		var o object
+		var err error
+		if m.ours == (ours != "") {
+			if o, err = parse(ours + theirs); err != nil {
+				return nil, err
+			}
+			if m.explains(k, o) {
+				return []string{m.name}, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// compare reports each entry that differs without being explained, and logs
+// which explanations there were.
+func compare(t *testing.T, k servers.Kind, ours, theirs []string) {
+	t.Helper()
+	r, err := diff(k, ours, theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, n := range r.explained {
+		t.Logf("%d entries differ as explained: %s", n, name)
+	}
+	const most = 10
+	for i, f := range r.unexplained {
+		if i == most {
+			t.Errorf("%d entries differ in all, of %d", len(r.unexplained), len(theirs))
+			break
+		}
+		t.Errorf("entry %d differs\nours  %s\ncanal %s", f.index, around(f.ours, f.theirs), around(f.theirs, f.ours))
+	}
+}
+
+// around is the beginning of a line and what stands where it first differs from
+// another.
+func around(line, other string) string {
+	const head, tail = 700, 500
+	i := 0
+	for i < min(len(line), len(other)) && line[i] == other[i] {
+		i++
+	}
+	if i < head {
+		return line[:min(len(line), head+tail)]
+	}
+	return line[:head] + " … " + line[i-100:min(len(line), i+tail)]
+}
