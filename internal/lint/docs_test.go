@@ -193,3 +193,22 @@ func TestBenchMarkers(t *testing.T) {
 		t.Error("docs/benchmarks.md has lost the markers of make bench")
 	}
 }
+
+// TestKnownDifferencesAreDocumented: what test/differential takes for a known
+// difference has to be a line of docs/differences.md, under the same name.
+func TestKnownDifferencesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "test/differential/known.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := documents(t)["docs/differences.md"]
+	found := regexp.MustCompile(`(?m)^\t\{(?:name: )?"([^"]+)"`).FindAllStringSubmatch(string(text), -1)
+	if len(found) == 0 {
+		t.Fatal("no known difference found")
+	}
+	for _, m := range found {
+		if !strings.Contains(doc, "\n| "+m[1]+" |") {
+			t.Errorf("docs/differences.md has no line %q", m[1])
+		}
+	}
+}
