@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
@@ -138,14 +139,14 @@ func (e *Encoder) variable(dst []byte, c *column, tag, updated byte, data []byte
 	switch c.cell {
 	case cellText:
 		if c.utf8 && charset.ValidUTF8(data) {
-			dst = c.known(dst, tag, updated, len(data))
+			dst = c.known(room(dst, len(data)), tag, updated, len(data))
 			dst = append(dst, data...)
 			return append(dst, c.tail...), len(data), used, nil
 		}
 		e.text = c.charset.Append(e.text[:0], data)
 	case cellBinary:
 		n := value.Latin1Len(data)
-		dst = value.AppendLatin1(c.known(dst, tag, updated, n), data)
+		dst = value.AppendLatin1(c.known(room(dst, n), tag, updated, n), data)
 		return append(dst, c.tail...), n, used, nil
 	default:
 		if e.text, err = c.special(e.text[:0], data, diff); err != nil {
@@ -153,9 +154,22 @@ func (e *Encoder) variable(dst []byte, c *column, tag, updated byte, data []byte
 		}
 	}
 	n := len(e.text)
-	dst = append(c.known(dst, tag, updated, n), e.text...)
+	dst = append(c.known(room(dst, n), tag, updated, n), e.text...)
 	e.text = reuse(e.text)
 	return append(dst, c.tail...), n, used, nil
+}
+
+// bigText is the length in bytes from which the memory for a text is taken at once.
+const bigText = 1 << 20
+
+// room makes room for a text of n bytes. For a big one there is more than it
+// needs: the few bytes that follow it in the entry would else make the buffer
+// grow once more, by a quarter of its size.
+func room(dst []byte, n int) []byte {
+	if n < bigText {
+		return dst
+	}
+	return slices.Grow(dst, n+n/64)
 }
 
 // content is the bytes of a cell after its length prefix.

@@ -113,6 +113,9 @@ func (w *worker) task(j *job, t *task) error {
 	out.item.Block, out.item.Start, out.item.End = w.slab.block, uint32(start), uint32(len(buf))
 	out.item.Size = uint32(entrySize(buf[start:]))
 	w.slab.block.Retain(1)
+	if cap(w.slab.buf) > slabSize {
+		w.slab.close() // so that it goes with its entry
+	}
 	j.items = append(j.items, out)
 	return nil
 }
@@ -212,7 +215,9 @@ func (w *worker) deliver(j *job) error {
 			ddl = it.ddl
 		}
 	}
-	if err := d.put(w.out); err != nil {
+	err := d.put(w.out)
+	clear(w.out) // the worker must not keep what the store has let go
+	if err != nil {
 		return err
 	}
 	if !resume.IsZero() {
