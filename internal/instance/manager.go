@@ -77,6 +77,15 @@ func (m *Manager) slot(destination string, create bool) *slot {
 	return s
 }
 
+// errDown is returned for a start after Close has begun.
+var errDown = errors.New("the server is going down")
+
+func (m *Manager) closed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.down
+}
+
 // Start starts a destination unless it runs or is lazy. The error is also
 // logged and kept for Status.
 func (m *Manager) Start(destination string) error {
@@ -86,10 +95,13 @@ func (m *Manager) Start(destination string) error {
 func (m *Manager) start(destination string, byClient bool) error {
 	s := m.slot(destination, true)
 	if s == nil {
-		return errors.New("the server is going down")
+		return errDown
 	}
 	s.op.Lock()
 	defer s.op.Unlock()
+	if m.closed() {
+		return errDown
+	}
 	if s.instance() != nil {
 		return nil
 	}
