@@ -127,7 +127,14 @@ func connect(ctx context.Context, cfg Config, tc *tls.Config) (conn *Conn, err e
 func remedy(cfg Config, step string, err error) string {
 	switch code := Code(err); {
 	case code == CodeAccessDenied, code == CodeAccessDeniedNoPass:
-		return "check canal.instance.dbUsername and dbPassword, and that the account may log in from this host: " + GrantStatement(cfg.User)
+		r := "check canal.instance.dbUsername and dbPassword, and that the account may log in from this host: " + GrantStatement(cfg.User)
+		switch {
+		case !wantsTLS(cfg.TLS):
+			r += "; an account that REQUIREs SSL or X509 needs canal.instance.master.sslMode"
+		case cfg.TLS.ClientStore.URL == "":
+			r += "; an account that REQUIREs X509 needs canal.instance.master.clientCertificateKeyStoreUrl"
+		}
+		return r
 	case code == CodeAccountLocked:
 		return fmt.Sprintf("ALTER USER '%s'@'%%' ACCOUNT UNLOCK", cfg.User)
 	case code == CodeDBAccessDenied, code == CodeBadDB:
@@ -136,8 +143,10 @@ func remedy(cfg Config, step string, err error) string {
 		return ""
 	case step == "dial":
 		return "check canal.instance.master.address, that the server runs, and that no firewall is between"
-	case isTLSFailure(err):
-		return "check canal.instance.master.sslMode and the key stores, or that the server has TLS switched on"
+	case isOldTLS(err):
+		return "the server speaks no newer TLS: name its version in canal.instance.master.tlsVersions, such as TLSv1.1,TLSv1.2, or update the server"
+	case isTLSFailure(err), wantsTLS(cfg.TLS):
+		return "check canal.instance.master.sslMode, tlsVersions and the key stores, or that the server has TLS switched on"
 	}
 	return ""
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/towpath-cdc/towpath/internal/testkit/mysqltest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Package servers has a goroutine that starts processes, from the beginning on.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 func fake(t *testing.T) *mysqltest.Server {
 	t.Helper()
@@ -269,67 +270,6 @@ func FuzzParseErrorPacket(f *testing.F) {
 			t.Error("nil")
 		}
 	})
-}
-
-// TestRealAuthentication logs in with each plugin at the servers of this host.
-func TestRealAuthentication(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		port  int
-		setup []string
-		user  string
-	}{
-		{"mysql56 native", 33056, nil, "canal"},
-		{"mysql57 native", 33057, nil, "canal"},
-		{"mysql80 native", 33080, nil, "canal"},
-		{"mysql80 caching_sha2 full then fast", 33080, []string{"FLUSH PRIVILEGES"}, "canalsha2"},
-		{"mysql97 caching_sha2", 33097, []string{"FLUSH PRIVILEGES"}, "canal"},
-		{"mariadb native", 33110, nil, "canal"},
-		{"mariadb ed25519", 33110, []string{"INSTALL SONAME 'auth_ed25519'", "CREATE USER h_ed@'%' IDENTIFIED VIA ed25519 USING PASSWORD('canal')"}, "h_ed"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			address := realAddress(t, c.port)
-			root, err := Connect(t.Context(), Config{Address: address, User: "root"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer root.Close()
-			for _, sql := range c.setup {
-				if _, err := root.Query(t.Context(), sql); err != nil {
-					t.Logf("%s: %v", sql, err) // there from an earlier run
-				}
-			}
-			for _, mode := range []string{"DISABLED", "PREFERRED", "DISABLED"} {
-				cfg := Config{Address: address, User: c.user, Password: "canal"}
-				cfg.TLS.Mode = mode
-				conn, err := Connect(t.Context(), cfg)
-				if err != nil {
-					t.Fatalf("%s: %v", mode, err)
-				}
-				if v, _, err := conn.queryValue(t.Context(), "select 'ä'"); err != nil || v != "ä" {
-					t.Errorf("%q, %v", v, err)
-				}
-				t.Logf("%s: encrypted %v, version %s", mode, conn.Secure(), conn.Version())
-				_ = conn.Close()
-			}
-			_, err = Connect(t.Context(), Config{Address: address, User: c.user, Password: "wrong"})
-			if Code(err) != CodeAccessDenied {
-				t.Errorf("wrong password: %v", err)
-			}
-		})
-	}
-}
-
-// realAddress skips the test if the server is not running.
-func realAddress(t *testing.T, port int) string {
-	t.Helper()
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	c, err := net.DialTimeout("tcp", address, time.Second)
-	if err != nil {
-		t.Skipf("no server for this test: %v", err)
-	}
-	_ = c.Close()
-	return address
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -29,15 +29,14 @@ const maxKeyStore = 16 << 20
 // wants a certificate signed by the trust store (or the system's authorities if
 // none is configured), VERIFY_IDENTITY also one issued for the address.
 func tlsConfig(t config.TLS, address string) (*tls.Config, error) {
-	mode := strings.ToUpper(strings.TrimSpace(t.Mode))
-	if mode == "" || mode == "DISABLED" {
+	if !wantsTLS(t) {
 		return nil, nil
 	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("address %q: %w", address, err)
 	}
-	c := &tls.Config{ServerName: host}
+	c := &tls.Config{ServerName: host, CipherSuites: cipherSuites}
 	if err := setVersions(c, t.Versions); err != nil {
 		return nil, err
 	}
@@ -64,7 +63,7 @@ func tlsConfig(t config.TLS, address string) (*tls.Config, error) {
 		}
 		c.Certificates = []tls.Certificate{*s.client}
 	}
-	switch mode {
+	switch tlsMode(t) {
 	case "PREFERRED", "REQUIRED":
 		c.InsecureSkipVerify = true
 	case "VERIFY_CA":
@@ -78,6 +77,25 @@ func tlsConfig(t config.TLS, address string) (*tls.Config, error) {
 	return c, nil
 }
 
+func tlsMode(t config.TLS) string { return strings.ToUpper(strings.TrimSpace(t.Mode)) }
+
+func wantsTLS(t config.TLS) bool {
+	mode := tlsMode(t)
+	return mode != "" && mode != "DISABLED"
+}
+
+// cipherSuites are, for TLS up to 1.2, Go's own and behind them those with RSA
+// key exchange, which Go no longer offers by itself. MySQL 5.7 and 8.0 built with
+// OpenSSL 1.0.2 or yaSSL speak no elliptic curves, so that nothing else is left
+// with them. Servers that can do better choose better.
+var cipherSuites = func() (ids []uint16) {
+	for _, s := range tls.CipherSuites() {
+		ids = append(ids, s.ID)
+	}
+	return append(ids, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA)
+}()
+
 func verifyChain(s tls.ConnectionState, roots *x509.CertPool) error {
 	if len(s.PeerCertificates) == 0 {
 		return errors.New("tls: the server sent no certificate")
@@ -86,8 +104,10 @@ func verifyChain(s tls.ConnectionState, roots *x509.CertPool) error {
 	for _, c := range s.PeerCertificates[1:] {
 		o.Intermediates.AddCert(c)
 	}
-	_, err := s.PeerCertificates[0].Verify(o)
-	return err
+	if _, err := s.PeerCertificates[0].Verify(o); err != nil {
+		return &tls.CertificateVerificationError{UnverifiedCertificates: s.PeerCertificates, Err: err}
+	}
+	return nil
 }
 
 // setVersions limits c to the versions listed by their Java names.
@@ -117,6 +137,12 @@ func isTLSFailure(err error) bool {
 	_, record := errors.AsType[tls.RecordHeaderError](err)
 	_, cert := errors.AsType[*tls.CertificateVerificationError](err)
 	return alert || record || cert || strings.Contains(err.Error(), "does not support TLS") || strings.Contains(err.Error(), "tls: ")
+}
+
+// isOldTLS reports whether TLS failed because the server speaks older versions
+// only. crypto/tls has no type for that.
+func isOldTLS(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "server selected unsupported protocol version")
 }
 
 // keyStore is what a certificate file holds.

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -28,7 +29,7 @@ import (
 // authority signs certificates for tests.
 type authority struct {
 	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+	key  crypto.Signer
 }
 
 func newAuthority(t *testing.T) authority {
@@ -39,19 +40,25 @@ func newAuthority(t *testing.T) authority {
 }
 
 // issue makes a certificate; without a signer it is its own authority.
-func issue(t *testing.T, name string, ips []net.IP, by authority) (*x509.Certificate, *ecdsa.PrivateKey) {
+func issue(t *testing.T, name string, ips []net.IP, by authority) (*x509.Certificate, crypto.Signer) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return issueFor(t, key, name, ips, by, time.Now().Add(time.Hour)), key
+}
+
+// issueFor makes a certificate for a key that ends at a time.
+func issueFor(t *testing.T, key crypto.Signer, name string, ips []net.IP, by authority, end time.Time) *x509.Certificate {
+	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, IPAddresses: ips,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true, IsCA: by.cert == nil}
+		NotBefore: end.Add(-2 * time.Hour), NotAfter: end, BasicConstraintsValid: true, IsCA: by.cert == nil}
 	parent, signer := by.cert, by.key
 	if parent == nil {
 		parent, signer = template, key
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,10 +66,10 @@ func issue(t *testing.T, name string, ips []net.IP, by authority) (*x509.Certifi
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cert, key
+	return cert
 }
 
-func pkcs8(t *testing.T, key *ecdsa.PrivateKey) []byte {
+func pkcs8(t *testing.T, key crypto.Signer) []byte {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
@@ -91,7 +98,13 @@ func jks(t *testing.T, fill func(keystore.KeyStore) error) []byte {
 // stores returns a trust store and a client store of each kind.
 func stores(t *testing.T, ca authority) (trust, client map[string][]byte) {
 	t.Helper()
-	cert, key := issue(t, "client", nil, ca)
+	_, key := issue(t, "client", nil, ca)
+	return storesFor(t, ca, key)
+}
+
+func storesFor(t *testing.T, ca authority, key crypto.Signer) (trust, client map[string][]byte) {
+	t.Helper()
+	cert := issueFor(t, key, "client", nil, ca, time.Now().Add(time.Hour))
 	must := func(b []byte, err error) []byte {
 		if err != nil {
 			t.Fatal(err)
