@@ -80,10 +80,26 @@ func (m *Manager) slot(destination string, create bool) *slot {
 // errDown is returned for a start after Close has begun.
 var errDown = errors.New("the server is going down")
 
-func (m *Manager) closed() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.down
+// lock returns the slot of a destination, making it if need be, and holds its op.
+func (m *Manager) lock(destination string) (*slot, error) {
+	for {
+		s := m.slot(destination, true)
+		if s == nil {
+			return nil, errDown
+		}
+		s.op.Lock()
+		m.mu.Lock()
+		known, down := m.slots[destination] == s, m.down
+		m.mu.Unlock()
+		if known && !down {
+			return s, nil
+		}
+		s.op.Unlock()
+		if down {
+			return nil, errDown
+		}
+		// It was forgotten meanwhile: what ran in it now, nobody would find.
+	}
 }
 
 // Start starts a destination unless it runs or is lazy. The error is also
@@ -93,15 +109,11 @@ func (m *Manager) Start(destination string) error {
 }
 
 func (m *Manager) start(destination string, byClient bool) error {
-	s := m.slot(destination, true)
-	if s == nil {
-		return errDown
+	s, err := m.lock(destination)
+	if err != nil {
+		return err
 	}
-	s.op.Lock()
 	defer s.op.Unlock()
-	if m.closed() {
-		return errDown
-	}
 	if s.instance() != nil {
 		return nil
 	}
@@ -131,13 +143,21 @@ func (m *Manager) open(destination string, byClient bool) (in *Instance, lazy bo
 }
 
 // Stop stops a destination if it runs.
-func (m *Manager) Stop(destination string) error {
+func (m *Manager) Stop(destination string) error { return m.stop(destination, false) }
+
+// Forget stops a destination and knows it no longer.
+func (m *Manager) Forget(destination string) error { return m.stop(destination, true) }
+
+func (m *Manager) stop(destination string, forget bool) error {
 	s := m.slot(destination, false)
 	if s == nil {
 		return nil
 	}
 	s.op.Lock()
 	defer s.op.Unlock()
+	if forget {
+		defer m.drop(destination, s)
+	}
 	in := s.instance()
 	s.set(nil, false, nil)
 	if in == nil {
@@ -154,13 +174,13 @@ func (m *Manager) Stop(destination string) error {
 	return nil
 }
 
-// Forget stops a destination and knows it no longer.
-func (m *Manager) Forget(destination string) error {
-	err := m.Stop(destination)
+// drop removes a slot. The caller holds its op.
+func (m *Manager) drop(destination string, s *slot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.slots, destination)
-	return err
+	if m.slots[destination] == s {
+		delete(m.slots, destination)
+	}
 }
 
 // Reload stops a destination and starts it with the configuration as it is now.
