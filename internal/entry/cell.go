@@ -172,6 +172,13 @@ func room(dst []byte, n int) []byte {
 	return slices.Grow(dst, n+n/64)
 }
 
+// Lengthens says whether a text of this table can be longer than its bytes in
+// the binlog by more than a little: binary columns come as ISO-8859-1, in which
+// half of the byte values take two bytes of UTF-8.
+func (p *Plan) Lengthens() bool {
+	return slices.ContainsFunc(p.columns, func(c column) bool { return c.cell == cellBinary })
+}
+
 // content is the bytes of a cell after its length prefix.
 func (c *column) content(data []byte) (content []byte, used int, err error) {
 	if c.cell == cellNull {

@@ -96,6 +96,9 @@ func (w *worker) task(j *job, t *task) error {
 	}
 	need := entryOverhead
 	switch {
+	case len(t.body) > bigEvent && t.plan.Lengthens():
+		// How much it takes is known only when it comes to the large cell, and
+		// what was taken before would be held until the entry is complete.
 	case len(t.body) > bigEvent:
 		need += len(t.body) + len(t.body)/8
 	case t.kind == taskRows:

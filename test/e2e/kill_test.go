@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -38,13 +39,9 @@ func envInt(t *testing.T, name string, otherwise int64) int64 {
 	return n
 }
 
-// killFlush is how often cursors are saved here: seldom enough that a kill
-// loses some, and often enough that the server gets on between two kills.
-const killFlush = 100 * time.Millisecond
-
 func testKill(t *testing.T, schema string, gtid bool, kills int, seed uint64) {
 	db := sharedServer(t, servers.MySQL80)
-	h := newHome(t, settings{"canal.file.flush.period": strconv.FormatInt(killFlush.Milliseconds(), 10)})
+	h := newHome(t, nil)
 	from := at(end(t, db)).with(only(schema))
 	if gtid {
 		from = only(schema).with(settings{"canal.instance.gtidon": "true", "canal.instance.master.gtid": executed(t, db)})
@@ -52,7 +49,7 @@ func testKill(t *testing.T, schema string, gtid bool, kills int, seed uint64) {
 	h.instance("example", db.Addr(), from)
 	w := newWriter(t, db, schema)
 	r := rand.New(rand.NewPCG(seed, 1))
-	j := &journal{t: t, account: newAccount(t), schema: schema, gtid: gtid, index: make(map[place]int)}
+	j := &journal{t: t, account: newAccount(t), schema: schema, index: make(map[place]int)}
 
 	writing, stopWriting := context.WithCancel(t.Context())
 	reading, stopReading := context.WithCancel(t.Context())
@@ -66,13 +63,13 @@ func testKill(t *testing.T, schema string, gtid bool, kills int, seed uint64) {
 
 	begin := time.Now()
 	for range kills {
-		j.starting(h)
+		j.starting()
 		h.launch()
 		<-time.After(time.Duration(20+r.IntN(681)) * time.Millisecond) // the moment is what is random
 		h.kill()
 	}
 	t.Logf("%d kills in %v", kills, time.Since(begin).Round(time.Second))
-	j.starting(h)
+	j.starting()
 	h.start()
 	stopWriting()
 	if err := <-written; err != nil {
@@ -86,10 +83,10 @@ func testKill(t *testing.T, schema string, gtid bool, kills int, seed uint64) {
 		return
 	}
 	j.account.compare(w)
-	t.Logf("%d changes, %d of them again; %d entries; the server went on behind its cursor %d times; the entry at the cursor came again: %v",
-		j.account.last, j.account.again, len(j.entries), j.resumed, j.atCursor)
+	t.Logf("%d changes, %d of them again; %d entries; %d new processes went on at acked places, %d of them exactly behind the last ack",
+		j.account.last, j.account.again, len(j.entries), j.resumed, j.exact)
 	if j.resumed == 0 {
-		t.Error("no start of the server used a cursor")
+		t.Error("no process of the server went on at an acked place")
 	}
 }
 
@@ -100,47 +97,38 @@ type received struct {
 	ddl   bool
 }
 
-func (e received) String() string {
-	if e.ddl {
-		return "DDL"
-	}
-	return e.kind.String()
-}
-
-// generation is one process of the server.
-type generation struct {
-	start  time.Time
-	cursor cursor
-	known  bool // whether there was a cursor
-}
-
 // journal is what the client of TestKill has got.
 type journal struct {
 	t       testing.TB
 	schema  string
-	gtid    bool
 	account *account
 
-	mu          sync.Mutex
-	generations []generation
-	done        bool
+	mu     sync.Mutex
+	starts []time.Time // of the server's processes
+	done   bool
 
 	// Used by the reader only.
-	entries  []received
-	index    map[place]int // of entries
-	next     int           // index of the entry that is expected
-	acked    int           // entries before this index are acked
-	lastID   int64
-	resumed  int
-	atCursor map[string]int
+	entries []received
+	index   map[place]int // of entries
+	next    int           // index of the entry that is expected
+	acked   int           // entries before this index are acked
+	acks    []ack
+	lastID  int64
+	resumed int // new processes that went on somewhere behind the beginning
+	exact   int // those that brought nothing again that was acked
 }
 
-// starting notes the cursor that a new process will find.
-func (j *journal) starting(h *home) {
-	c, ok := h.cursor("example")
+// ack says when the entries before end were acked.
+type ack struct {
+	at  time.Time
+	end int
+}
+
+// starting notes the begin of a process.
+func (j *journal) starting() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.generations = append(j.generations, generation{time.Now(), c, ok})
+	j.starts = append(j.starts, time.Now())
 }
 
 func (j *journal) finished() bool {
@@ -185,6 +173,7 @@ func (j *journal) ack(held []open) []open {
 	for _, b := range held {
 		if b.Ack() == nil {
 			j.acked = max(j.acked, b.end)
+			j.acks = append(j.acks, ack{time.Now(), b.end})
 		}
 	}
 	return nil
@@ -232,57 +221,74 @@ func (j *journal) batch(b *client.Batch) error {
 	return nil
 }
 
-// begins checks a batch that begins with entry i: within one process it goes on
-// where the one before it ended, or at what was not acked; a new process goes on
-// at the cursor it found.
+// ackDelay is how long an ack may be on its way before a kill does not lose it.
+const ackDelay = 500 * time.Millisecond
+
+// begins checks a batch that begins with entry i: nothing that was not acked may
+// be left out, and nothing that was may come again. Acks that were on their way
+// when the server was killed are lost with it, and of a transaction that was
+// acked in part all comes again.
 func (j *journal) begins(id int64, i int) error {
 	if i > j.next {
 		return fmt.Errorf("batch %d begins with entry %d where %d was expected", id, i, j.next)
 	}
-	if id > j.lastID && id-j.lastID < 1000 {
+	if id > j.lastID && id-j.lastID < 1000 { // of the same process, which counts its batches
 		if i < j.next && i < j.acked {
 			return fmt.Errorf("batch %d brings entry %d again, and up to %d they were acked", id, i, j.acked)
 		}
 		return nil
 	}
-	// A new process: its batch ids begin with the time, and at 1 without a cursor.
-	g, ok := j.generation(id)
-	if !ok || !g.known {
-		j.acked = 0
-		return nil
+	if i > j.acked {
+		return fmt.Errorf("a new process begins with entry %d, and only up to %d they were acked", i, j.acked)
 	}
-	at, ok := j.index[g.cursor.place]
-	if !ok {
-		return fmt.Errorf("the cursor %v is at no entry that came", g.cursor)
+	if least := j.whole(j.ackedBefore(j.start(id).Add(-ackDelay))); i < least {
+		return fmt.Errorf("a new process begins with entry %d (%v %v), and up to %d they were acked long before", i, j.entries[i].kind, j.entries[i].place, least)
 	}
-	if at >= max(j.acked, 1) {
-		return fmt.Errorf("the cursor is at entry %d and only %d were acked", at, j.acked)
+	if i > 0 {
+		j.resumed++
+		if i == j.whole(j.acked) {
+			j.exact++
+		}
 	}
 	j.acked = i
-	j.resumed++
-	entry := j.entries[at]
-	if i == at+1 {
-		return nil
-	}
-	if j.atCursor == nil {
-		j.atCursor = make(map[string]int)
-	}
-	j.atCursor[entry.String()]++
-	// By position a dump begins at the cursor's event itself, as Canal's does.
-	if i < at || j.gtid {
-		return fmt.Errorf("batch %d begins with entry %d; the cursor is at entry %d, a %v", id, i, at, entry)
-	}
+	j.acks = slices.DeleteFunc(j.acks, func(a ack) bool { return a.end > i })
 	return nil
 }
 
-// generation finds the process that a batch id belongs to.
-func (j *journal) generation(id int64) (g generation, ok bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, next := range j.generations {
-		if next.start.UnixMicro() <= id {
-			g, ok = next, true
+// ackedBefore is up to where entries were acked at a time.
+func (j *journal) ackedBefore(t time.Time) int {
+	n := 0
+	for _, a := range j.acks {
+		if a.at.Before(t) {
+			n = max(n, a.end)
 		}
 	}
-	return g, ok
+	return n
+}
+
+// whole is the last place up to n where a dump can begin: behind an end or a
+// statement, or at a begin.
+func (j *journal) whole(n int) int {
+	for ; n > 0; n-- {
+		if e := j.entries[n-1]; e.kind == protocol.EntryTransactionEnd || e.ddl {
+			return n
+		}
+		if n < len(j.entries) && j.entries[n].kind == protocol.EntryTransactionBegin {
+			return n
+		}
+	}
+	return 0
+}
+
+// start is when the process began that a batch id belongs to: ids begin with the
+// time in microseconds, or at 1 where no client has been before.
+func (j *journal) start(id int64) (began time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range j.starts {
+		if s.UnixMicro() <= id {
+			began = s
+		}
+	}
+	return began
 }
