@@ -99,7 +99,7 @@ func show(ctx context.Context, o options, out *printer) (err error) {
 	}
 	defer server.stop()
 	defer func() {
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil && server.running() {
 			out.note("The end of the server's log:\n" + server.log())
 		}
 	}()

@@ -47,7 +47,7 @@ func TestExpect(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			client := &tail{process: &process{output: os.DevNull}, lines: make(chan string, len(tt.lines))}
+			client := &tail{process: &process{name: "towpath tail", output: os.DevNull}, lines: make(chan string, len(tt.lines))}
 			for _, l := range tt.lines {
 				client.lines <- at + l
 			}

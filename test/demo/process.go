@@ -20,6 +20,7 @@ import (
 
 // process is a towpath program that runs beside the demo.
 type process struct {
+	name   string
 	cmd    *exec.Cmd
 	output string        // file of what it prints that is not shown
 	ended  chan struct{} // closed when it has ended
@@ -28,13 +29,13 @@ type process struct {
 
 // launch starts the program. It dies with the demo, and an interrupt from the
 // terminal reaches the demo only, which stops things in their order.
-func launch(program, output string, stdout io.Writer, args ...string) (*process, error) {
+func launch(name, program, output string, stdout io.Writer, args ...string) (*process, error) {
 	log, err := os.Create(output)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	p := &process{cmd: exec.Command(program, args...), output: output, ended: make(chan struct{})}
+	p := &process{name: name, cmd: exec.Command(program, args...), output: output, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if stdout != nil {
 		p.cmd.Stdout = stdout
@@ -73,8 +74,18 @@ func (p *process) log() string {
 }
 
 // failure is the error of a process that has ended by itself.
-func (p *process) failure(name string) error {
-	return fmt.Errorf("%s ended by itself (%v):\n%s", name, p.err, p.log())
+func (p *process) failure() error {
+	return fmt.Errorf("%s ended by itself (%v):\n%s", p.name, p.err, p.log())
+}
+
+// running says whether the process has not ended.
+func (p *process) running() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
 }
 
 // server is the running towpath server.
@@ -84,7 +95,7 @@ type server struct {
 }
 
 func startServer(program, home string, ports ports) (server, error) {
-	p, err := launch(program, filepath.Join(home, "server.out"), nil, "server", "--home", home)
+	p, err := launch("towpath server", program, filepath.Join(home, "server.out"), nil, "server", "--home", home)
 	return server{p, fmt.Sprintf("http://127.0.0.1:%d/metrics", ports.metrics)}, err
 }
 
@@ -108,9 +119,9 @@ func (s server) await(ctx context.Context, line *regexp.Regexp, other *process) 
 		}
 		select {
 		case <-s.ended:
-			return s.failure("towpath server")
+			return s.failure()
 		case <-other.ended:
-			return other.failure("towpath tail")
+			return other.failure()
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("the metrics do not come to show %s", line), ctx.Err(), err)
 		case <-tick.C:
@@ -144,7 +155,7 @@ func startTail(program, home string, ports ports, colour bool) (*tail, error) {
 		when = "always"
 	}
 	r, w := io.Pipe()
-	p, err := launch(program, filepath.Join(home, "tail.err"), w,
+	p, err := launch("towpath tail", program, filepath.Join(home, "tail.err"), w,
 		"tail", "--server", fmt.Sprintf("127.0.0.1:%d", ports.client), "--color", when)
 	if err != nil {
 		return nil, err

@@ -157,7 +157,7 @@ func (t *tail) expect(ctx context.Context, s step, out *printer) error {
 		select {
 		case line, ok := <-t.lines:
 			if !ok {
-				return t.failure("towpath tail")
+				return t.failure()
 			}
 			out.received(line)
 			switch change := plain(line); {
