@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
@@ -292,4 +294,45 @@ func readAll(t *testing.T, ring *store.Store, n int) (lines []string) {
 		}
 	}
 	return c.lines()
+}
+
+// TestSlabsComeBack stops and breaks dumps at random moments and expects all
+// their memory back in the pool, also that of entries which never came out.
+func TestSlabsComeBack(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pool
+	drain := func() (n int64) {
+		defer func(f func() any) { slabs.New = f }(slabs.New)
+		slabs.New = nil
+		for slabs.Get() != nil {
+			n++
+		}
+		return n
+	}
+	drain()
+	var made atomic.Int64
+	defer func(f func() any) { slabs.New = f }(slabs.New)
+	plain := slabs.New
+	slabs.New = func() any { made.Add(1); return plain() }
+	events := fixture(t, "mysql80")
+	for n := range 40 {
+		rnd := rand.New(rand.NewPCG(uint64(n), 1))
+		r := newRig(t, "8.0.15", func(o *config.Instance) { o.Parallel, o.ParallelThreads = n%5 > 0, n%5 })
+		fail := rnd.IntN(200)
+		r.store.before = func(_ context.Context, put int) error {
+			if put >= fail {
+				return errFault
+			}
+			return nil
+		}
+		r.start()
+		for i := 0; i < rnd.IntN(len(events)); i += 10 {
+			if r.chunk(events[i:min(i+10, len(events))]...) != nil {
+				break
+			}
+		}
+		r.stop()
+	}
+	if back := drain(); back != made.Load() && !raceDetector {
+		t.Errorf("%d of %d pieces of memory came back", back, made.Load())
+	}
 }

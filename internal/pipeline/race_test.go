@@ -1,0 +1,6 @@
+//go:build race
+
+package pipeline
+
+// raceDetector says that sync.Pool drops things at random.
+const raceDetector = true
