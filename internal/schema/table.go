@@ -37,7 +37,7 @@ type Table struct {
 	// false when it was read from the live source and may be newer than the rows.
 	Certain bool
 
-	// Mocked is true for the two tables whose layout Canal makes up (binlog.md §8.1).
+	// Mocked is true for the two tables whose layout Canal makes up (LogEventConvert).
 	Mocked bool
 }
 
