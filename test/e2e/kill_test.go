@@ -209,7 +209,9 @@ func (j *journal) batch(b *client.Batch) error {
 		}
 		first, j.next = false, i+1
 		for _, c := range changesOf(j.t, e, j.schema) {
-			j.account.take(c)
+			if err := j.account.enter(c); err != nil {
+				return err
+			}
 		}
 		if h := e.Header(); h.SchemaName() == j.schema && h.TableName() == "done" && !rec.ddl {
 			j.mu.Lock()
@@ -244,6 +246,7 @@ func (j *journal) begins(id int64, i int) error {
 	if least := j.whole(j.ackedBefore(j.start(id).Add(-ackDelay))); i < least {
 		return fmt.Errorf("a new process begins with entry %d (%v %v), and up to %d they were acked long before", i, j.entries[i].kind, j.entries[i].place, least)
 	}
+	j.t.Logf("DEBUG id %d start %v: i %d, acked %d whole %d floor %d next %d", id, j.start(id).Format("05.000"), i, j.acked, j.whole(j.acked), j.whole(j.ackedBefore(j.start(id).Add(-ackDelay))), j.next)
 	if i > 0 {
 		j.resumed++
 		if i == j.whole(j.acked) {

@@ -214,7 +214,8 @@ func number(t testing.TB, s string) int64 {
 type account struct {
 	t     testing.TB
 	last  int64 // highest number so far
-	again int   // changes that came again
+	taken int   // changes that came
+	again int   // of them those that came again
 	prev  int64 // number that came last
 	rows  map[string]string
 	done  bool
@@ -222,22 +223,31 @@ type account struct {
 
 func newAccount(t testing.TB) *account { return &account{t: t, rows: make(map[string]string)} }
 
-// take enters a change. Whatever comes again must come again in full: after a
-// step back the numbers go on one by one.
+// take is enter for the test's own goroutine.
 func (a *account) take(c change) {
 	a.t.Helper()
-	if c.seq != a.prev+1 && (c.seq > a.prev || c.seq < 1) {
-		a.t.Fatalf("after change %d came %d (highest so far %d)", a.prev, c.seq, a.last)
+	if err := a.enter(c); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// enter enters a change. Whatever comes again must come again in full: after a
+// step back the numbers go on one by one. The first change may have any number.
+func (a *account) enter(c change) error {
+	if a.taken > 0 && c.seq != a.prev+1 && (c.seq > a.prev || c.seq < 1) {
+		return fmt.Errorf("after change %d came %d (highest so far %d)", a.prev, c.seq, a.last)
 	}
 	a.prev = c.seq
+	a.taken++
 	if c.seq <= a.last {
 		a.again++
-		return
+		return nil
 	}
 	a.last = c.seq
 	if c.id != "" {
 		a.rows[c.id] = strconv.FormatInt(c.seq, 10)
 	}
+	return nil
 }
 
 // batch enters what a batch brings.
@@ -259,6 +269,9 @@ func (a *account) batch(b *client.Batch, schema string) {
 // compare checks that everything has come and adds up to the table.
 func (a *account) compare(w *writer) {
 	a.t.Helper()
+	if int64(a.taken-a.again) != a.last {
+		a.t.Errorf("%d changes, the last of which is %d", a.taken-a.again, a.last)
+	}
 	if want := w.last.Load(); a.last != want {
 		a.t.Errorf("the last change is %d, want %d", a.last, want)
 	}
