@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -90,6 +91,9 @@ func (c *collector) entry(it store.Item) entryOf {
 	text, err := protocol.AppendJSON(nil, raw, false)
 	if err != nil {
 		c.t.Errorf("entry at %s cannot be read: %v", it.Position, err)
+	}
+	if !utf8.Valid(text) {
+		c.t.Errorf("entry at %s has text that is not UTF-8: %s", it.Position, text)
 	}
 	return entryOf{Item: it, raw: raw, json: string(text)}
 }
