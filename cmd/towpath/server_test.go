@@ -355,3 +355,23 @@ func TestServerRunsWithABrokenDestination(t *testing.T) {
 		t.Errorf("the damaged file has been touched: %q, %v", b, err)
 	}
 }
+
+// TestServerWithoutMetrics: a port for metrics that cannot be had is said, and
+// is no reason not to serve.
+func TestServerWithoutMetrics(t *testing.T) {
+	taken, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	h := newHome(t, sourceOf(t, 1), "canal.metrics.pull.port = "+port)
+	x := serveHome(t, h)
+	x.says("no metrics")
+	if got := rowsOf(t, h, 1); len(got) != 1 {
+		t.Errorf("rows %v", got)
+	}
+	if code := x.stop(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}
