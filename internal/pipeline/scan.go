@@ -266,7 +266,7 @@ func (s *scanner) boundary(h binlog.Header) {
 	}
 }
 
-// begin lists the start of a transaction.
+// beginTransaction lists the start of a transaction; w is that of an XA one.
 func (s *scanner) beginTransaction(h binlog.Header, thread uint32, w *words) {
 	s.inTransaction = true
 	s.add(task{kind: taskBegin, ctx: s.context(h), number: int64(thread), xa: w != nil, words: w})
