@@ -293,7 +293,7 @@ func (f *File) write(records []Record) error {
 		return nil
 	}
 	content := appendRecords(nil, f.o.Destination, records)
-	if bytes.Equal(content, f.written) {
+	if bytes.Equal(content, f.written) && f.journaling(records) {
 		return nil
 	}
 	f.written = nil // until it is known to be there
@@ -306,6 +306,15 @@ func (f *File) write(records []Record) error {
 	}
 	f.written = content
 	return nil
+}
+
+// journaling says whether acks go to the journal that belongs to the records as
+// they are: not before the first write of this process, and not when a cursor
+// has become Whole or ceased to be, which meta.dat does not show.
+func (f *File) journaling(records []Record) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.journal.file != nil && slices.Equal(f.journal.whole, wholeClients(records))
 }
 
 // restartJournal replaces the file beside meta.dat, which has just been written.
@@ -325,7 +334,7 @@ func (f *File) restartJournal(sum checksum) error {
 	if err != nil {
 		return fmt.Errorf("append to %s: %w", path, err)
 	}
-	f.journal.file = file
+	f.journal.file, f.journal.whole = file, sum.whole
 	return nil
 }
 

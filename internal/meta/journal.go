@@ -29,13 +29,18 @@ type checksum struct {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func newChecksum(content []byte, modified time.Time, records []Record) checksum {
-	c := checksum{crc: crc32.Checksum(content, castagnoli), size: len(content), modified: modified.UnixNano()}
+	return checksum{
+		crc: crc32.Checksum(content, castagnoli), size: len(content), modified: modified.UnixNano(), whole: wholeClients(records)}
+}
+
+// wholeClients are the clients whose cursors are Whole.
+func wholeClients(records []Record) (ids []int16) {
 	for _, r := range records {
 		if r.HasCursor && r.Cursor.Whole {
-			c.whole = append(c.whole, r.Client.ID)
+			ids = append(ids, r.Client.ID)
 		}
 	}
-	return c
+	return ids
 }
 
 func (c checksum) matches(content []byte) bool {
@@ -113,9 +118,10 @@ const maxJournal = 16 << 20
 // journal is the open end of the file beside meta.dat. All of it is guarded by
 // File.mu.
 type journal struct {
-	file io.WriteCloser // nil when there is none to write to
-	size int
-	buf  []byte // scratch
+	file  io.WriteCloser // nil when there is none to write to
+	whole []int16        // what its first line says
+	size  int
+	buf   []byte // scratch
 	// since are the lines that have come since the records were taken for the
 	// write that is under way: the next file begins with them.
 	since []byte

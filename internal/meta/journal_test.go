@@ -42,6 +42,27 @@ func TestAcksSurviveAKill(t *testing.T) {
 	}
 }
 
+// TestAcksSurviveTheSecondKill: a process that finds meta.dat as it would write
+// it journals as well. It once did not before the file changed, so that a server
+// that was killed within every flush period never got on.
+func TestAcksSurviveTheSecondKill(t *testing.T) {
+	o := FileOptions{Destination: dest, Dir: t.TempDir(), Period: 1 << 40}
+	c := Client{Destination: dest, ID: 1001}
+	for offset := int64(100); offset < 500; offset += 100 {
+		f, err := OpenFile(o)
+		must(t, err)
+		defer f.Close()
+		must(t, f.Subscribe(t.Context(), c))
+		if offset > 100 {
+			if cur, _ := f.Cursor(c); cur != cursorAt(offset-100, true) {
+				t.Fatalf("after a kill: %+v, want %+v", cur, cursorAt(offset-100, true))
+			}
+		}
+		must(t, f.Flush(t.Context())) // nothing has changed
+		must(t, f.UpdateCursor(t.Context(), c, cursorAt(offset, true)))
+	}
+}
+
 // TestWholeSurvivesAFlush: Canal's form cannot say that an event is confirmed
 // as a whole, the line beside it does.
 func TestWholeSurvivesAFlush(t *testing.T) {
