@@ -268,6 +268,7 @@ func TestBackPressure(t *testing.T) {
 		h.instance(d, db.Addr(), from)
 	}
 	h.start()
+	w.mustWrite(t, 50)
 	never := h.dial("never")
 	if b := get(t, never); b.Len() == 0 {
 		t.Error("an empty batch")

@@ -64,7 +64,7 @@ func newHome(t testing.TB, set settings) *home {
 		h.checkOutput()
 		if t.Failed() {
 			out := h.output()
-			t.Logf("end of the server's log:\n%s", out[max(0, len(out)-600000):])
+			t.Logf("end of the server's log:\n%s", out[max(0, len(out)-6000):])
 		}
 	})
 	return h

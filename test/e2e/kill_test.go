@@ -224,7 +224,7 @@ func (j *journal) batch(b *client.Batch) error {
 }
 
 // ackDelay is how long an ack may be on its way before a kill does not lose it.
-const ackDelay = 500 * time.Millisecond
+const ackDelay = 200 * time.Millisecond
 
 // begins checks a batch that begins with entry i: nothing that was not acked may
 // be left out, and nothing that was may come again. Acks that were on their way
@@ -243,10 +243,9 @@ func (j *journal) begins(id int64, i int) error {
 	if i > j.acked {
 		return fmt.Errorf("a new process begins with entry %d, and only up to %d they were acked", i, j.acked)
 	}
-	if least := j.whole(j.ackedBefore(j.start(id).Add(-ackDelay))); i < least {
+	if least := j.whole(j.safe(j.start(id))); i < least {
 		return fmt.Errorf("a new process begins with entry %d (%v %v), and up to %d they were acked long before", i, j.entries[i].kind, j.entries[i].place, least)
 	}
-	j.t.Logf("DEBUG id %d start %v: i %d, acked %d whole %d floor %d next %d", id, j.start(id).Format("05.000"), i, j.acked, j.whole(j.acked), j.whole(j.ackedBefore(j.start(id).Add(-ackDelay))), j.next)
 	if i > 0 {
 		j.resumed++
 		if i == j.whole(j.acked) {
@@ -258,11 +257,15 @@ func (j *journal) begins(id int64, i int) error {
 	return nil
 }
 
-// ackedBefore is up to where entries were acked at a time.
-func (j *journal) ackedBefore(t time.Time) int {
+// safe is up to where entries were acked, before a process began, well before
+// the kill that followed.
+func (j *journal) safe(began time.Time) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	n := 0
 	for _, a := range j.acks {
-		if a.at.Before(t) {
+		i := slices.IndexFunc(j.starts, a.at.Before)
+		if i >= 0 && !j.starts[i].After(began) && j.starts[i].Sub(a.at) > ackDelay {
 			n = max(n, a.end)
 		}
 	}
