@@ -8,7 +8,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Package servers has a goroutine that starts processes, from the beginning on.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // towpath runs the program and returns its output and exit code.
 func towpath(t *testing.T, args ...string) (stdout, stderr string, code int) {

@@ -113,6 +113,19 @@ func (c *Conn) Replicas(ctx context.Context) ([]Replica, error) {
 	return out, nil
 }
 
+// Grants are the statements that would give the account what it may do.
+func (c *Conn) Grants(ctx context.Context) ([]string, error) {
+	r, err := c.Query(ctx, "show grants")
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, row := range r.Rows {
+		out = append(out, row[0])
+	}
+	return out, nil
+}
+
 // Kill ends another connection of the server, by its Conn.ID.
 func (c *Conn) Kill(ctx context.Context, id uint32) error {
 	_, err := c.Query(ctx, "KILL CONNECTION "+strconv.FormatUint(uint64(id), 10))

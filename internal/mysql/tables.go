@@ -61,7 +61,7 @@ func (t *Tables) load(ctx context.Context, sql string) (string, error) {
 	}
 	r, err := t.conn.Query(ctx, sql)
 	if err != nil {
-		if !t.conn.Usable() {
+		if !t.conn.Usable() || IsPrivilege(err) { // new grants may need a new log-in
 			_ = t.conn.Close()
 			t.conn = nil
 		}

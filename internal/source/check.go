@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/mysql"
@@ -91,16 +92,23 @@ func (c *checker) run(ctx context.Context, cursor *Cursor) {
 	c.position(ctx, facts, cursor)
 }
 
-// privileges tries what a Source will do. REPLICATION SLAVE is what listing the
-// replicas needs, too.
+// privileges looks for what the account lacks, and tries the statements that need
+// it: what the account has by a role does not stand among its grants.
 func (c *checker) privileges(ctx context.Context) {
-	if _, err := c.conn.End(ctx, c.inst.GTIDMode); err != nil {
+	var missing []string
+	if grants, err := c.conn.Grants(ctx); err == nil {
+		missing = missingPrivileges(grants)
+	}
+	for _, m := range missing {
+		c.add(Failure, fmt.Sprintf("the account %s lacks the privilege %s: %s", c.inst.User, m, privilegeUses[m]), mysql.GrantStatement(c.inst.User))
+	}
+	named := func(err error) bool { return mysql.IsPrivilege(err) && len(missing) > 0 }
+	if _, err := c.conn.End(ctx, c.inst.GTIDMode); err != nil && !named(err) {
 		c.fail(err)
 	}
 	replicas, err := c.conn.Replicas(ctx)
-	if err != nil {
+	if err != nil && !mysql.IsPrivilege(err) { // MariaDB wants another privilege for it; a Source does without the list
 		c.fail(err)
-		return
 	}
 	for _, r := range replicas {
 		if r.ServerID == c.inst.ServerID && r.ServerID != 0 {
@@ -109,11 +117,51 @@ func (c *checker) privileges(ctx context.Context) {
 	}
 }
 
+// privilegeUses says what a Source needs each privilege for.
+var privilegeUses = map[string]string{
+	"SELECT":             "the definitions of tables cannot be read",
+	"REPLICATION SLAVE":  "the binlog cannot be read",
+	"REPLICATION CLIENT": "the state of the binlog cannot be asked for",
+}
+
+// missingPrivileges reads the lines of SHOW GRANTS and returns what is not among
+// them. SELECT may be limited to schemas or tables. Nothing is missing where it
+// cannot be told: without lines, and with roles.
+func missingPrivileges(grants []string) (missing []string) {
+	have := map[string]bool{}
+	for _, g := range grants {
+		list, object, ok := strings.Cut(strings.TrimPrefix(strings.ToUpper(g), "GRANT "), " ON ")
+		switch {
+		case !ok:
+			return nil
+		case strings.HasPrefix(object, "*.*"):
+			for p := range strings.SplitSeq(list, ",") {
+				have[strings.TrimSpace(p)] = true
+			}
+		case strings.HasPrefix(list, "SELECT"), strings.Contains(list, ", SELECT"), strings.HasPrefix(list, "ALL PRIVILEGES"):
+			have["SELECT"] = true
+		}
+	}
+	if len(grants) == 0 || have["ALL PRIVILEGES"] {
+		return nil
+	}
+	// MariaDB has BINLOG MONITOR for REPLICATION CLIENT; SUPER has included it in all versions that have SUPER.
+	have["REPLICATION CLIENT"] = have["REPLICATION CLIENT"] || have["BINLOG MONITOR"] || have["SUPER"]
+	for _, p := range []string{"SELECT", "REPLICATION SLAVE", "REPLICATION CLIENT"} {
+		if !have[p] {
+			missing = append(missing, p)
+		}
+	}
+	return missing
+}
+
 // position tells which binlog the server has and whether the cursor is in it.
 func (c *checker) position(ctx context.Context, facts mysql.Facts, cursor *Cursor) {
 	files, err := c.conn.LogFiles(ctx)
 	if err != nil {
-		c.fail(err)
+		if !mysql.IsPrivilege(err) { // privileges has said so
+			c.fail(err)
+		}
 		return
 	}
 	if len(files) > 0 {

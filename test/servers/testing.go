@@ -32,7 +32,7 @@ func ForTest(t testing.TB, k Kind, extra ...string) *Server {
 		s.Kill()
 		if t.Failed() {
 			b, _ := os.ReadFile(s.LogFile())
-			t.Logf("end of %s: %s", filepath.Base(s.LogFile()), b[max(0, len(b)-1000):])
+			t.Logf("end of %s: %s", filepath.Base(s.LogFile()), b[max(0, len(b)-6000):])
 		}
 		os.RemoveAll(dir)
 	})
