@@ -88,14 +88,38 @@ func (c *collector) entry(it store.Item) entryOf {
 	if framed[0] != 0x12 || uint64(len(raw)) != n || len(raw) != int(it.Size) {
 		c.t.Errorf("entry of %d bytes is framed as %d bytes, with Size %d", len(raw), n, it.Size)
 	}
-	text, err := protocol.AppendJSON(nil, raw, false)
+	text, err := jsonOf(raw)
 	if err != nil {
 		c.t.Errorf("entry at %s cannot be read: %v", it.Position, err)
 	}
-	if !utf8.Valid(text) {
-		c.t.Errorf("entry at %s has text that is not UTF-8: %s", it.Position, text)
+	return entryOf{Item: it, raw: raw, json: text}
+}
+
+// texts are the JSON forms of entries, which many runs have in common.
+var texts struct {
+	sync.Mutex
+	of map[string]string
+}
+
+// jsonOf is an entry as JSON.
+func jsonOf(raw []byte) (string, error) {
+	texts.Lock()
+	defer texts.Unlock()
+	if text, ok := texts.of[string(raw)]; ok {
+		return text, nil
 	}
-	return entryOf{Item: it, raw: raw, json: string(text)}
+	if len(texts.of) == 0 || len(texts.of) > 2000 {
+		texts.of = make(map[string]string)
+	}
+	b, err := protocol.AppendJSON(nil, raw, false)
+	if err == nil && !utf8.Valid(b) {
+		err = fmt.Errorf("text that is not UTF-8: %s", b)
+	}
+	if err != nil {
+		return "", err
+	}
+	texts.of[string(raw)] = string(b)
+	return string(b), nil
 }
 
 // leaks reports blocks that still have references, when none may.
