@@ -211,6 +211,8 @@ func (a *attempt) pump(ctx context.Context) error {
 	began := time.Now()
 	fr := newFramer(&stream{conn: a.conn.Stream(), timeout: a.s.o.ReadTimeout, read: a.s.countRead}, a.s.pool, a.s.o.MaxEventSize)
 	defer fr.close()
+	idle := &idleWatch{connect: func(ctx context.Context) (*mysql.Conn, error) { return mysql.Connect(ctx, a.config) }}
+	defer idle.close()
 	for {
 		c, err := fr.next()
 		if err != nil {
@@ -223,11 +225,15 @@ func (a *attempt) pump(ctx context.Context) error {
 			return fmt.Errorf("binlog dump: %w", err)
 		}
 		a.s.countChunk(c)
-		if err := a.s.o.Handler.Chunk(ctx, c); err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
+		stale := idle.chunk(ctx, c)
+		err = a.s.o.Handler.Chunk(ctx, c)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
 			return err
+		case stale != nil:
+			return fmt.Errorf("binlog dump: %w", stale)
 		}
 	}
 }

@@ -74,6 +74,7 @@ func TestMissingPrivileges(t *testing.T) {
 	}{
 		{nil, ""},
 		{[]string{"GRANT USAGE ON *.* TO 'a'@'%'"}, "SELECT, REPLICATION SLAVE, REPLICATION CLIENT"},
+		{[]string{"GRANT USAGE ON *.* TO `a`@`%`", "GRANT SELECT, INSERT ON `test`.* TO PUBLIC"}, "SELECT, REPLICATION SLAVE, REPLICATION CLIENT"},
 		{[]string{"GRANT ALL PRIVILEGES ON *.* TO `a`@`%` WITH GRANT OPTION"}, ""},
 		{[]string{"GRANT USAGE ON *.* TO `a`@`%`", "GRANT `reader`@`%` TO `a`@`%`"}, ""},
 		{[]string{"GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW ON *.* TO 'a'@'%'"}, ""},

@@ -19,7 +19,8 @@ import (
 	"github.com/towpath-cdc/towpath/internal/testkit/mysqltest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Package servers has a goroutine that starts processes, from the beginning on.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // recorder is a Handler that keeps what a dump brought, as a pipeline with a
 // store would: up to the last commit.
@@ -635,7 +636,9 @@ func TestStartPositions(t *testing.T) {
 
 // stored makes a cursor the stored one.
 func (o *Options) stored(host string, port int, p binlog.Position) {
-	o.Stored = func(context.Context) (Cursor, bool, error) { return Cursor{Host: host, Port: port, Position: p}, true, nil }
+	o.Stored = func(context.Context) (Cursor, bool, error) {
+		return Cursor{Host: host, Port: port, Position: p}, true, nil
+	}
 }
 
 // TestInsideTransaction: the handler finds rows without their table map, and
