@@ -20,14 +20,32 @@ import (
 // the beginning of a binlog file.
 type recording struct {
 	name    string
-	script  string   // by default the name
-	globals []string // variables set while it is played, NAME=VALUE
-	on      string   // words of statements' -- on:; "" is everywhere
+	script  string                                          // by default the name
+	made    func(schema string, k servers.Kind) []statement // instead of a script
+	globals []string                                        // variables set while it is played, NAME=VALUE
+	on      string                                          // words of statements' -- on:; "" is everywhere
 }
 
 var recordings = []recording{
 	{name: "types"},
 	{name: "statements"},
+	{name: "filters"},
+	{name: "missing"},
+	{name: "charsets"},
+	{name: "ddl"},
+	{name: "big", made: bigStatements},
+	{name: "minimal", script: "images", globals: []string{"binlog_row_image=MINIMAL"}},
+	{name: "noblob", script: "images", globals: []string{"binlog_row_image=NOBLOB"}},
+	{name: "nochecksum", script: "images", globals: []string{"binlog_checksum=NONE"}},
+	{name: "metadata", script: "images", globals: []string{"binlog_row_metadata=FULL"}, on: "mysql80 mysql97 mariadb"},
+	{name: "metatypes", script: "types", globals: []string{"binlog_row_metadata=FULL"}, on: "mysql80 mysql97 mariadb"},
+	{name: "query", script: "images", globals: []string{"binlog_rows_query_log_events=ON"}, on: "mysql"},
+	{name: "noannotate", script: "images", globals: []string{"binlog_annotate_row_events=OFF"}, on: "mariadb"},
+	{name: "mariacompress", script: "images", globals: []string{"log_bin_compress=ON", "log_bin_compress_min_len=10"}, on: "mariadb"},
+	{name: "compress", script: "images", globals: []string{"binlog_transaction_compression=ON"}, on: "mysql97"},
+	{name: "compressquery", script: "images", globals: []string{"binlog_transaction_compression=ON", "binlog_rows_query_log_events=ON"}, on: "mysql97"},
+	{name: "partial", script: "images", globals: []string{"binlog_row_value_options=PARTIAL_JSON"}, on: "mysql80 mysql97"},
+	{name: "partialminimal", script: "images", globals: []string{"binlog_row_value_options=PARTIAL_JSON", "binlog_row_image=MINIMAL"}, on: "mysql80 mysql97"},
 }
 
 // reading compares the two servers on a recording, with the same settings.
@@ -42,9 +60,62 @@ type reading struct {
 	sizes bool // the sizes of batches count too
 }
 
-var readings = []reading{
-	{of: "types"},
-	{of: "statements"},
+var readings = append(plainReadings(),
+	reading{of: "types", name: "gtid", gtid: true},
+	reading{of: "statements", name: "gtid", gtid: true},
+	reading{of: "compress", name: "gtid", gtid: true},
+	reading{of: "query", name: "gtid", gtid: true},
+	reading{of: "types", name: "serial", flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
+	reading{of: "statements", name: "serial", flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
+	reading{of: "statements", name: "serial-gtid", gtid: true, flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
+	filtered("whole", "filter", `d_filters\..*`),
+	filtered("commas", "filter", `d_filters\.t,d_filters\.orders.*,.*\.done`),
+	filtered("ahead", "filter", `d_filters\.(?!t1).*`),
+	filtered("case", "filter", `D_FILTERS\.(ORDERS_OLD|done)`),
+	filtered("other", "filter", `d_filters_other\.log,d_filters\.done`),
+	filtered("none", "black", `d_filters_other\..*`),
+	filtered("several", "black", `d_filters\.t\d*,.*\.log`),
+	filtered("renamed", "filter", `d_filters\.(swap_a|done)`),
+	switched("query-dml", "query.dml"),
+	switched("query-ddl", "query.ddl"),
+	switched("query-dcl", "query.dcl"),
+	switched("rows", "rows"),
+	reading{of: "missing", name: "table-error", flags: []string{"--filter-table-error"}, ours: []string{"canal.instance.filter.table.error = true"}},
+	reading{of: "filters", name: "transactions", flags: []string{"--no-transaction-entry"}, ours: []string{"canal.instance.filter.transaction.entry = true"}},
+	reading{of: "types", name: "transactions", flags: []string{"--no-transaction-entry"}, ours: []string{"canal.instance.filter.transaction.entry = true"}},
+	reading{of: "types", name: "memsize1", fetch: fetch{size: 1, timeout: 3 * time.Second}, sizes: true},
+	reading{of: "types", name: "memsize7", fetch: fetch{size: 7, timeout: 3 * time.Second}, sizes: true},
+	reading{of: "types", name: "itemsize", fetch: fetch{size: 7, timeout: 3 * time.Second}, sizes: true, flags: []string{"--itemsize"}, ours: []string{"canal.instance.memory.batch.mode = ITEMSIZE"}},
+	reading{of: "filters", name: "ddl-isolation", fetch: fetch{size: 100, timeout: 3 * time.Second}, sizes: true, flags: []string{"--ddl-isolation"}, ours: []string{"canal.instance.get.ddl.isolation = true"}},
+	reading{of: "filters", name: "ddl-isolation-items", fetch: fetch{size: 5, timeout: 3 * time.Second}, sizes: true, flags: []string{"--ddl-isolation", "--itemsize"},
+		ours: []string{"canal.instance.get.ddl.isolation = true", "canal.instance.memory.batch.mode = ITEMSIZE"}},
+)
+
+// plainReadings read each recording with the defaults.
+func plainReadings() []reading {
+	var out []reading
+	for _, r := range recordings {
+		if r.name != "missing" { // Java Canal stops there
+			out = append(out, reading{of: r.name})
+		}
+	}
+	return out
+}
+
+// filtered reads with a table filter, "filter" or "black".
+func filtered(name, kind, pattern string) reading {
+	key := map[string]string{"filter": "canal.instance.filter.regex", "black": "canal.instance.filter.black.regex"}[kind]
+	return reading{of: "filters", name: kind + "-" + name, flags: []string{"--" + kind, pattern},
+		ours: []string{key + " = " + strings.ReplaceAll(pattern, `\`, `\\`)}}
+}
+
+// switched reads with one of the switches canal.instance.filter.*.
+func switched(name, key string) reading {
+	r := reading{of: "filters", name: "filter-" + name, flags: []string{"--filter-" + name}, ours: []string{"canal.instance.filter." + key + " = true"}}
+	if name == "rows" {
+		r.until = protocol.EventCreate
+	}
+	return r
 }
 
 // recorded is where a recording is found.
@@ -60,7 +131,8 @@ func TestAgainstCanal(t *testing.T) {
 	program := build(t)
 	for _, k := range servers.Kinds {
 		t.Run(string(k), func(t *testing.T) {
-			db := servers.ForTest(t, k)
+			db := servers.ForTest(t, k, "max_connections=1000")
+			db.MustExec(t, "CREATE DATABASE d_first") // so that the set of GTIDs is never empty
 			found := map[string]recorded{}
 			for _, r := range recordings {
 				if r.on == "" || matches(strings.Fields(r.on), k) {
@@ -70,11 +142,11 @@ func TestAgainstCanal(t *testing.T) {
 			var flags []string
 			for i, r := range readings {
 				if at, ok := found[r.of]; ok && at.err == nil {
-					flags = append(append(append(flags, "--for", destination(i)), r.place(at).flags()...), r.flags...)
+					flags = append(append(append(flags, "--for", destination(i), "--slave-id", fmt.Sprint(1000+i)), r.place(at).flags()...), r.flags...)
 					flags = append([]string{"--dest", destination(i) + "=" + db.Addr()}, flags...)
 				}
 			}
-			java := peers.StartJavaCanal(t, flags...)
+			java := peers.StartJavaCanalWith(t, javaOptions, flags...)
 			for i, r := range readings {
 				at, ok := found[r.of]
 				if !ok {
@@ -91,14 +163,18 @@ func TestAgainstCanal(t *testing.T) {
 	}
 }
 
+// javaOptions make room for many destinations and large rows.
+var javaOptions = []string{"-Xms256m", "-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
+
 func destination(i int) string { return fmt.Sprintf("reading%d", i) }
 
 // play plays the script and ends with the marker.
 func (r recording) play(ctx context.Context, db *servers.Server) recorded {
 	found := recorded{schema: "d_" + r.name}
-	all, err := statements(cmp.Or(r.script, r.name), found.schema, db.Kind)
-	if err != nil {
-		found.err = err
+	var all []statement
+	if r.made != nil {
+		all = r.made(found.schema, db.Kind)
+	} else if all, found.err = statements(cmp.Or(r.script, r.name), found.schema, db.Kind); found.err != nil {
 		return found
 	}
 	admin, err := newSession(ctx, db)
@@ -115,11 +191,10 @@ func (r recording) play(ctx context.Context, db *servers.Server) recorded {
 			return found
 		}
 		was, _ := old.GetString(0, 0)
-		if err := admin.exec(fmt.Sprintf("SET GLOBAL %s='%s'", name, value)); err != nil {
-			found.err = err
+		if found.err = admin.exec("SET GLOBAL " + name + "=" + quoted(value)); found.err != nil {
 			return found
 		}
-		defer admin.exec(fmt.Sprintf("SET GLOBAL %s='%s'", name, was))
+		defer admin.exec("SET GLOBAL " + name + "=" + quoted(was))
 	}
 	if found.at, found.err = here(admin); found.err != nil {
 		return found
@@ -134,6 +209,14 @@ func (r recording) play(ctx context.Context, db *servers.Server) recorded {
 		found.err = s.exec("SET NAMES utf8mb4", "SET SESSION binlog_format = 'ROW'", "CREATE TABLE "+found.schema+".done (id INT PRIMARY KEY)", "INSERT INTO "+found.schema+".done VALUES (1)")
 	}
 	return found
+}
+
+// quoted is a value for SET; numbers, which switches are, stand for themselves.
+func quoted(value string) string {
+	if value != "" && strings.Trim(value, "0123456789") == "" {
+		return value
+	}
+	return "'" + value + "'"
 }
 
 // here begins a new binlog file and says where that is.

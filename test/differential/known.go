@@ -1,12 +1,30 @@
 package differential
 
 import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/traditionalchinese"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
+
+	"github.com/towpath-cdc/towpath/internal/charset"
+	"github.com/towpath-cdc/towpath/internal/ddl"
+	"github.com/towpath-cdc/towpath/protocol"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
 // difference is one that docs/differences.md explains to users.
 type difference struct {
-	name string // the heading of its entry there
+	name string // the beginning of its line there
 	// mend gives Canal's entry our form where this difference is the reason.
 	mend func(k servers.Kind, ours, canal object)
 }
@@ -19,10 +37,15 @@ type missing struct {
 }
 
 var known = []difference{
-	{"The file name after MariaDB's checkpoints", checkpointFile},
+	{"file name after MariaDB's BINLOG_CHECKPOINT", checkpointFile},
+	{"text columns", columnCharset},
+	{"Canal 1.1.7's grammar", oldGrammar},
 }
 
-var knownMissing = []missing{}
+var knownMissing = []missing{
+	{"Canal 1.1.7's grammar", false, droppedByGrammar},
+	{"rows of tables that are gone", true, rowsOfDropped},
+}
 
 // checkpointFile: Canal takes the file a BINLOG_CHECKPOINT event names for the
 // one it is reading.
@@ -30,4 +53,110 @@ func checkpointFile(k servers.Kind, ours, canal object) {
 	if k.IsMariaDB() && canal.text("header", "logfileName") < ours.text("header", "logfileName") {
 		canal.in("header")["logfileName"] = ours.text("header", "logfileName")
 	}
+}
+
+// mysqlEncodings are MySQL character sets by name.
+var mysqlEncodings = map[string]encoding.Encoding{
+	"latin1": charmap.Windows1252, "cp1250": charmap.Windows1250, "latin2": charmap.ISO8859_2, "cp1251": charmap.Windows1251,
+	"koi8r": charmap.KOI8R, "greek": charmap.ISO8859_7, "hebrew": charmap.ISO8859_8, "latin5": charmap.ISO8859_9, "cp850": charmap.CodePage850,
+	"gbk": simplifiedchinese.GBK, "gb2312": simplifiedchinese.GBK, "gb18030": simplifiedchinese.GB18030, "big5": traditionalchinese.Big5,
+	"sjis": japanese.ShiftJIS, "cp932": japanese.ShiftJIS, "ujis": japanese.EUCJP, "euckr": korean.EUCKR, "tis620": charmap.Windows874,
+	"ucs2": unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), "utf16": unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM),
+	"utf16le": unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), "utf32": utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM),
+}
+
+// columnCharset: Canal decodes every text column by the connection's character
+// set. Columns in another one are named c_ and that set in the scripts; ours
+// has to be what their bytes mean, and Canal's the same bytes read as UTF-8.
+func columnCharset(_ servers.Kind, ours, canal object) {
+	utf8, err := charset.ByJavaName("UTF-8")
+	if err != nil {
+		panic(err) // there is no Java without it
+	}
+	right := map[string]string{}
+	ours.columns(func(place string, c object) { right[place] = c.text("value") })
+	canal.columns(func(place string, c object) {
+		name, found := strings.CutPrefix(c.text("name"), "c_")
+		e := mysqlEncodings[name]
+		if !found || e == nil || c.at("value") == nil {
+			return
+		}
+		bytes, err := e.NewEncoder().String(right[place])
+		if err == nil && string(utf8.Append(nil, []byte(bytes))) == c.text("value") {
+			c["value"] = right[place]
+		}
+	})
+}
+
+// headGrammar is what the newest Canal's parser makes of statements, as the
+// measured corpus of internal/ddl has it.
+var headGrammar = sync.OnceValues(func() (map[string][]ddl.Result, error) {
+	f, err := os.Open("../../internal/ddl/testdata/classify.jsonl")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	out := map[string][]ddl.Result{}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var g struct {
+			SQL, DB string
+			Druid   []ddl.Result
+		}
+		if err := json.Unmarshal(lines.Bytes(), &g); err != nil {
+			return nil, err
+		}
+		out[g.DB+"\x00"+g.SQL] = g.Druid
+	}
+	return out, lines.Err()
+})
+
+// head looks the statement of an entry up in the corpus.
+func head(o object) (results []ddl.Result, ok bool) {
+	corpus, err := headGrammar()
+	if err != nil {
+		panic(err) // the file belongs to the repository
+	}
+	results, ok = corpus[o.text("rowChange", "ddlSchemaName")+"\x00"+o.text("rowChange", "sql")]
+	return results, ok
+}
+
+// oldGrammar: Canal 1.1.7's parser knows fewer statements than the newest
+// Canal's, and some that this one does not. Ours has to be what the newest makes
+// of it.
+func oldGrammar(_ servers.Kind, ours, canal object) {
+	results, ok := head(ours)
+	if !ok || len(results) == 0 {
+		return
+	}
+	want := results[0]
+	if ours.text("header", "eventType") != protocol.EventType(want.Type).String() || ours.text("header", "schemaName") != want.Schema || ours.text("header", "tableName") != want.Table {
+		return
+	}
+	for _, name := range []string{"eventType", "schemaName", "tableName"} {
+		if v := ours.at("header", name); v != nil {
+			canal.in("header")[name] = v
+		} else {
+			delete(canal.in("header"), name)
+		}
+	}
+	canal.in("rowChange")["eventType"] = ours.at("rowChange", "eventType")
+	canal.in("rowChange")["isDdl"] = ours.at("rowChange", "isDdl")
+}
+
+// droppedByGrammar: the newest Canal makes nothing of the statement.
+func droppedByGrammar(_ servers.Kind, canal object) bool {
+	results, ok := head(canal)
+	return ok && len(results) == 0
+}
+
+// rowsOfDropped: with filter.table.error Canal leaves out the rows of tables
+// the server no longer has, without it stops there.
+func rowsOfDropped(_ servers.Kind, ours object) bool {
+	switch ours.text("header", "tableName") {
+	case "gone", "moved", "short_lived":
+		return ours.at("rowChange", "rowDatas") != nil
+	}
+	return false
 }

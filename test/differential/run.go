@@ -47,7 +47,7 @@ func home(t testing.TB, db *servers.Server, port int, from place, extra ...strin
 		"canal.instance.global.spring.xml = classpath:spring/memory-instance.xml\n", port))
 	lines := []string{
 		"canal.instance.master.address = " + db.Addr(),
-		"canal.instance.dbUsername = canal", "canal.instance.dbPassword = canal",
+		"canal.instance.dbUsername = canal", "canal.instance.dbPassword = canal", "canal.instance.mysql.slaveId = 999",
 		`canal.instance.filter.regex = .*\\..*`, `canal.instance.filter.black.regex = mysql\\.slave_.*`,
 	}
 	lines = append(append(lines, from.properties()...), extra...)
@@ -116,15 +116,17 @@ type fetch struct {
 	until   protocol.EventType
 }
 
-// readTimeout bounds a whole reading: Java Canal needs ten to twenty seconds
-// before it tries again after an error, and says nothing meanwhile.
-const readTimeout = 100 * time.Second
+// silence is after what time without a new entry a reading has failed: Java
+// Canal tries again ten to twenty seconds after an error, and says nothing.
+const silence = 40 * time.Second
 
 // entries takes entries of a destination up to the marker, as canonical JSON,
 // and how many each batch had.
 func entries(ctx context.Context, port int, destination string, f fetch) (lines []string, batches []int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	alarm := time.AfterFunc(silence, func() { cancel(fmt.Errorf("no entry for %v", silence)) })
+	defer alarm.Stop()
 	c, err := connect(ctx, port, destination)
 	if err != nil {
 		return nil, nil, err
@@ -133,9 +135,10 @@ func entries(ctx context.Context, port int, destination string, f fetch) (lines 
 	for {
 		b, err := c.GetWithoutAck(ctx, max(f.size, 1), f.timeout)
 		if err != nil {
-			return lines, batches, fmt.Errorf("after %d entries: %w", len(lines), err)
+			return lines, batches, fmt.Errorf("after %d entries: %w: %w", len(lines), err, context.Cause(ctx))
 		}
 		if !b.Empty() {
+			alarm.Reset(silence)
 			batches = append(batches, b.Len())
 		}
 		for e, err := range b.Entries() {
@@ -253,7 +256,7 @@ func (f *follower) read(ctx context.Context, port int, destination string) error
 
 // await waits until n ticks were delivered.
 func (f *follower) await(ctx context.Context, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
 	for {
 		f.mu.Lock()

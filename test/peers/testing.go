@@ -120,13 +120,19 @@ func lines(s string) []string {
 // returns the port it serves clients on.
 func StartJavaCanal(t testing.TB, args ...string) (port int) {
 	t.Helper()
+	return StartJavaCanalWith(t, SmallHeap, args...)
+}
+
+// StartJavaCanalWith is StartJavaCanal with other options for the Java machine.
+func StartJavaCanalWith(t testing.TB, javaOptions []string, args ...string) (port int) {
+	t.Helper()
 	dir := ForTest(t, JavaCanal)
 	port, err := servers.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
 	data := t.TempDir()
-	line := JavaCanal.Command(dir, SmallHeap, append([]string{"--port", fmt.Sprint(port), "--data", data}, args...)...)
+	line := JavaCanal.Command(dir, javaOptions, append([]string{"--port", fmt.Sprint(port), "--data", data}, args...)...)
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Dir = data
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -1,0 +1,215 @@
+package differential
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/towpath-cdc/towpath/test/servers"
+)
+
+// generator makes a workload of random tables, rows, transactions and changes
+// of definitions. Equal seeds make equal workloads.
+type generator struct {
+	*rand.Rand
+	kind   servers.Kind
+	tables []*randomTable
+	made   int  // tables so far
+	open   bool // inside a transaction
+}
+
+type randomTable struct {
+	name    string
+	columns []randomColumn // after id
+	made    int            // columns so far
+	ids     int            // rows inserted so far
+}
+
+type randomColumn struct {
+	name string
+	randomType
+}
+
+// randomType is a column type and values for it, as SQL.
+type randomType struct {
+	sql    string
+	values []string
+}
+
+var randomTypes = []randomType{
+	{"TINYINT", []string{"-128", "127", "0"}},
+	{"TINYINT UNSIGNED", []string{"0", "128", "255"}},
+	{"SMALLINT UNSIGNED", []string{"32767", "32768", "65535"}},
+	{"MEDIUMINT", []string{"-8388608", "8388607"}},
+	{"INT(7) UNSIGNED ZEROFILL", []string{"7", "4294967295"}},
+	{"INT", []string{"-2147483648", "2147483647"}},
+	{"BIGINT UNSIGNED", []string{"1", "9223372036854775808", "18446744073709551615"}},
+	{"DECIMAL(20,6)", []string{"0", "1.5", "-12345678901234.123456", "100"}},
+	{"DECIMAL(9,0) UNSIGNED", []string{"0", "999999999"}},
+	{"FLOAT", []string{"0.1", "1e10", "-3.4e38", "16777217"}},
+	{"DOUBLE", []string{"0.1", "1e100", "2e23", "-1.7976931348623157e308", "123456.789"}},
+	{"BIT(13)", []string{"0", "8191", "b'101'"}},
+	{"DATE", []string{"'2024-02-29'", "'0000-00-00'", "'9999-12-31'"}},
+	{"TIME(2)", []string{"'-838:59:58.99'", "'00:00:00.01'", "'12:34:56'"}},
+	{"DATETIME(6)", []string{"'2024-01-02 03:04:05.678901'", "'0000-00-00 00:00:00'"}},
+	{"TIMESTAMP(3) NULL", []string{"'2024-01-02 03:04:05.678'", "'2038-01-19 03:14:07'"}},
+	{"YEAR", []string{"0", "1901", "2155"}},
+	{"ENUM('a','b''c','d,e','é')", []string{"'a'", "'b''c'", "4", "''"}},
+	{"SET('x','y','z')", []string{"''", "'x,z'", "7"}},
+	{"CHAR(7)", []string{"''", "'abc'", "'中文é'", "'  x '"}},
+	{"VARCHAR(300)", []string{"''", "'😀'", "REPEAT('v', 300)", "'q''q\\\\n\\n'"}},
+	{"VARCHAR(40) CHARACTER SET ascii", []string{"'ascii'", "''"}},
+	{"TEXT", []string{"''", "REPEAT('long ', 500)", "'ü'"}},
+	{"MEDIUMTEXT", []string{"REPEAT('é', 5000)", "'m'"}},
+	{"BINARY(5)", []string{"0x0001000000", "'ab'", "''"}},
+	{"VARBINARY(30)", []string{"0xFFFE00", "''", "'text'"}},
+	{"BLOB", []string{"REPEAT(0x80, 300)", "''", "0x00"}},
+	{"TINYBLOB", []string{"0xC3A9", "''"}},
+	{"POINT", []string{"POINT(1, 2)", "POINT(-1.5, 1e10)"}},
+}
+
+var jsonType = randomType{"JSON", []string{`'{"a": [1, 2.5, "x", null]}'`, `'[]'`, `'"s"'`, `'{"é": true, "n": -1e-7}'`}}
+
+func newGenerator(seed uint64, k servers.Kind) *generator {
+	return &generator{Rand: rand.New(rand.NewPCG(seed, 1)), kind: k}
+}
+
+func sqls(q ...string) []statement {
+	out := make([]statement, len(q))
+	for i, s := range q {
+		out[i] = statement{sql: s}
+	}
+	return out
+}
+
+// setUp makes the schema and the first tables.
+func (g *generator) setUp() []statement {
+	out := sqls("CREATE DATABASE d_random DEFAULT CHARACTER SET utf8mb4", "USE d_random", "SET SESSION sql_mode = ''")
+	for range 4 {
+		out = append(out, g.create())
+	}
+	return out
+}
+
+// end leaves no transaction open.
+func (g *generator) end() []statement {
+	if !g.open {
+		return nil
+	}
+	g.open = false
+	return sqls("COMMIT")
+}
+
+// next is one step: mostly rows, sometimes a border of a transaction, seldom a
+// change of definitions.
+func (g *generator) next() []statement {
+	switch n := g.IntN(100); {
+	case n < 8 && !g.open:
+		return g.define()
+	case n < 20 && !g.open:
+		g.open = true
+		return sqls([]string{"BEGIN", "START TRANSACTION", "SET SESSION autocommit = 1", "BEGIN"}[g.IntN(4)], "BEGIN")
+	case n < 30 && g.open:
+		g.open = false
+		return sqls([]string{"COMMIT", "COMMIT", "ROLLBACK"}[g.IntN(3)])
+	case n < 36 && g.open:
+		return append(append(sqls("SAVEPOINT s"), statement{sql: g.change()}, statement{sql: g.change()}), sqls([]string{"ROLLBACK TO s", "RELEASE SAVEPOINT s"}[g.IntN(2)])...)
+	}
+	return sqls(g.change())
+}
+
+func (g *generator) table() *randomTable { return g.tables[g.IntN(len(g.tables))] }
+
+func (g *generator) columnType() randomType {
+	if g.IntN(15) == 0 && g.kind != servers.MySQL56 && !g.kind.IsMariaDB() {
+		return jsonType
+	}
+	return randomTypes[g.IntN(len(randomTypes))]
+}
+
+func (t *randomTable) add(typ randomType, at int) randomColumn {
+	t.made++
+	c := randomColumn{fmt.Sprintf("c%d", t.made), typ}
+	t.columns = append(t.columns[:at], append([]randomColumn{c}, t.columns[at:]...)...)
+	return c
+}
+
+func (g *generator) create() statement {
+	g.made++
+	t := &randomTable{name: fmt.Sprintf("r%d", g.made)}
+	for range 1 + g.IntN(8) {
+		t.add(g.columnType(), len(t.columns))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE TABLE %s (id INT%s", t.name, []string{" PRIMARY KEY", " NOT NULL", " UNIQUE"}[g.IntN(3)])
+	for _, c := range t.columns {
+		fmt.Fprintf(&b, ", %s %s", c.name, c.sql)
+	}
+	b.WriteString(")")
+	g.tables = append(g.tables, t)
+	return statement{sql: b.String()}
+}
+
+// define changes definitions.
+func (g *generator) define() []statement {
+	t := g.table()
+	switch n := g.IntN(9); {
+	case n == 0:
+		return []statement{g.create()}
+	case n == 1 && len(g.tables) > 2:
+		for i, x := range g.tables {
+			if x == t {
+				g.tables = append(g.tables[:i], g.tables[i+1:]...)
+				break
+			}
+		}
+		return sqls("DROP TABLE " + t.name)
+	case n == 2:
+		old := t.name
+		g.made++
+		t.name = fmt.Sprintf("r%d", g.made)
+		return sqls(fmt.Sprintf([]string{"RENAME TABLE %s TO %s", "ALTER TABLE %s RENAME TO %s"}[g.IntN(2)], old, t.name))
+	case n == 3 && len(t.columns) > 1:
+		i := g.IntN(len(t.columns))
+		c := t.columns[i]
+		t.columns = append(t.columns[:i], t.columns[i+1:]...)
+		return sqls(fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", t.name, c.name))
+	case n == 4:
+		c := t.add(g.columnType(), 0)
+		return sqls(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s AFTER id", t.name, c.name, c.sql))
+	case n == 5:
+		return sqls("TRUNCATE TABLE " + t.name)
+	}
+	c := t.add(g.columnType(), len(t.columns))
+	return sqls(fmt.Sprintf("ALTER TABLE %s ADD %s %s", t.name, c.name, c.sql))
+}
+
+// value is one of a column's values, or NULL.
+func (g *generator) value(c randomColumn) string {
+	if g.IntN(6) == 0 {
+		return "NULL"
+	}
+	return c.values[g.IntN(len(c.values))]
+}
+
+// change is a statement that changes rows.
+func (g *generator) change() string {
+	t := g.table()
+	switch g.IntN(5) {
+	case 0:
+		c := t.columns[g.IntN(len(t.columns))]
+		return fmt.Sprintf("UPDATE %s SET %s = %s WHERE id %% %d = 0 ORDER BY id", t.name, c.name, g.value(c), 1+g.IntN(4))
+	case 1:
+		return fmt.Sprintf("DELETE FROM %s WHERE id %% 7 = %d ORDER BY id", t.name, g.IntN(7))
+	}
+	rows := make([]string, 1+g.IntN(3))
+	for i := range rows {
+		t.ids++
+		values := []string{fmt.Sprint(t.ids)}
+		for _, c := range t.columns {
+			values = append(values, g.value(c))
+		}
+		rows[i] = "(" + strings.Join(values, ", ") + ")"
+	}
+	return fmt.Sprintf("INSERT INTO %s VALUES %s", t.name, strings.Join(rows, ", "))
+}
