@@ -1,9 +1,9 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,7 +166,7 @@ func testBigRow(t *testing.T, db *servers.Server) {
 		{"c", fmt.Sprintf("INSERT INTO bigrow.c VALUES (1, REPEAT('%s', %d))", text, size/10), text},
 	}
 	for _, test := range tests {
-		for range 3 { // memory of one must not add to that of the next
+		for range 2 { // memory of one must not add to that of the next
 			db.MustExec(t, "DELETE FROM bigrow."+test.table, test.insert)
 			found := false
 			consume(t, h, func(e *protocol.Entry) bool {
@@ -187,6 +187,6 @@ func testBigRow(t *testing.T, db *servers.Server) {
 
 // repeats says whether s is piece again and again.
 func repeats(s, piece string) bool {
-	n := len(s) / len(piece)
-	return n > 0 && len(s) == n*len(piece) && bytes.Equal([]byte(s), bytes.Repeat([]byte(piece), n))
+	// A text that begins with the piece and equals itself moved by it.
+	return len(s)%len(piece) == 0 && strings.HasPrefix(s, piece) && s[len(piece):] == s[:len(s)-len(piece)]
 }
