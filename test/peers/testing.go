@@ -158,7 +158,7 @@ func StartJavaCanalWith(t testing.TB, javaOptions []string, args ...string) (por
 		log.Close()
 	})
 	ready := make(chan error, 1)
-	go func() { ready <- awaitLine(stderr, "java canal on") }()
+	go func() { ready <- awaitLine(stderr, "java canal on", log) }()
 	select {
 	case err := <-ready:
 		if err != nil {
@@ -170,14 +170,14 @@ func StartJavaCanalWith(t testing.TB, javaOptions []string, args ...string) (por
 	return port
 }
 
-// awaitLine reads until a line begins with prefix, and goes on reading in the
-// background so that the writer is never blocked.
-func awaitLine(r io.Reader, prefix string) error {
+// awaitLine reads until a line begins with prefix. What comes after it is
+// copied in the background, so that the writer is never blocked.
+func awaitLine(r io.Reader, prefix string, rest io.Writer) error {
 	s := bufio.NewScanner(r)
 	var seen []string
 	for s.Scan() {
 		if strings.HasPrefix(s.Text(), prefix) {
-			go io.Copy(io.Discard, r)
+			go io.Copy(rest, r)
 			return nil
 		}
 		seen = append(seen, s.Text())

@@ -36,7 +36,6 @@ CREATE TABLE kept_versioned (id INT PRIMARY KEY, v VARCHAR(10)) WITH SYSTEM VERS
 INSERT INTO kept_versioned VALUES (1, 'a');
 UPDATE kept_versioned SET v = 'b';
 CREATE OR REPLACE TABLE kept_replaced (id INT PRIMARY KEY);
-INSERT INTO kept_replaced VALUES (1);
 CREATE OR REPLACE TABLE kept_replaced (name VARCHAR(10) PRIMARY KEY, id INT);
 INSERT INTO kept_replaced VALUES ('a', 2);
 ALTER TABLE kept_replaced ADD COLUMN IF NOT EXISTS extra INT FIRST;
