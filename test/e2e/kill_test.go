@@ -42,12 +42,12 @@ func envInt(t *testing.T, name string, otherwise int64) int64 {
 func testKill(t *testing.T, schema string, gtid bool, kills int, seed uint64) {
 	db := sharedServer(t, servers.MySQL80)
 	h := newHome(t, nil)
+	w := newWriter(t, db, schema)
 	from := at(end(t, db)).with(only(schema))
 	if gtid {
 		from = only(schema).with(settings{"canal.instance.gtidon": "true", "canal.instance.master.gtid": executed(t, db)})
 	}
 	h.instance("example", db.Addr(), from)
-	w := newWriter(t, db, schema)
 	r := rand.New(rand.NewPCG(seed, 1))
 	j := &journal{t: t, account: newAccount(t), schema: schema, index: make(map[place]int)}
 
