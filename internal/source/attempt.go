@@ -115,8 +115,13 @@ func (a *attempt) resolve(ctx context.Context) (start, error) {
 // avoidTwins looks for another reader that is registered under our replica id:
 // the server would end the dump of one when the other begins. A generated id
 // is changed to a free one, a configured one is only warned about. Servers that
-// do not tell are not asked further.
+// do not tell are not asked further. MySQL is not asked at all: it tells replicas
+// apart by @slave_uuid, which PrepareDump sets, and 5.7 and 8.0 crash in SHOW
+// SLAVE HOSTS when a replica has registered and gone without a dump.
 func (a *attempt) avoidTwins(ctx context.Context) {
+	if a.facts.Flavor != binlog.FlavorMariaDB {
+		return
+	}
 	replicas, err := a.conn.Replicas(ctx)
 	if err != nil {
 		return
@@ -179,7 +184,18 @@ func (a *attempt) dump(ctx context.Context, st start) (err error) {
 	return err
 }
 
+// startTimeout bounds the registration and the dump command together.
+const startTimeout = 10 * time.Second
+
+// startDump registers and begins the dump. The one follows the other also when
+// ctx ends between them: see avoidTwins for what a registration without a dump
+// does to a server.
 func (a *attempt) startDump(ctx context.Context, st start) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	defer cancel()
 	id := a.s.serverID
 	if !st.gtid {
 		if err := a.conn.Register(ctx, id); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/mysql"
 )
@@ -88,13 +89,13 @@ func (c *checker) run(ctx context.Context, cursor *Cursor) {
 	if facts.BinlogFormat != "ROW" {
 		c.add(Warning, "binlog format is "+facts.BinlogFormat+": changes written as statements have no rows", "SET GLOBAL binlog_format = 'ROW'")
 	}
-	c.privileges(ctx)
+	c.privileges(ctx, facts)
 	c.position(ctx, facts, cursor)
 }
 
 // privileges looks for what the account lacks, and tries the statements that need
 // it: what the account has by a role does not stand among its grants.
-func (c *checker) privileges(ctx context.Context) {
+func (c *checker) privileges(ctx context.Context, facts mysql.Facts) {
 	var missing []string
 	if grants, err := c.conn.Grants(ctx); err == nil {
 		missing = missingPrivileges(grants)
@@ -105,6 +106,9 @@ func (c *checker) privileges(ctx context.Context) {
 	named := func(err error) bool { return mysql.IsPrivilege(err) && len(missing) > 0 }
 	if _, err := c.conn.End(ctx, c.inst.GTIDMode); err != nil && !named(err) {
 		c.fail(err)
+	}
+	if facts.Flavor != binlog.FlavorMariaDB {
+		return // see avoidTwins
 	}
 	replicas, err := c.conn.Replicas(ctx)
 	if err != nil && !mysql.IsPrivilege(err) { // MariaDB wants another privilege for it; a Source does without the list
