@@ -202,10 +202,13 @@ func (p *parser) classifyAlter(currentSchema string) ([]Result, error) {
 	}
 	p.advance()
 	switch {
-	case p.accept("DATABASE"):
+	case p.acceptAny("DATABASE", "SCHEMA"):
 		if p.atAny("CHARACTER", "COLLATE", "DEFAULT", "CHARSET") {
 			return nil, p.errorf("the name of a schema")
 		}
+		p.advance()
+		p.accept("DEFAULT")
+		p.foreign = p.foreign || !p.atAny("CHARACTER", "UPGRADE")
 		for !p.atEnd() {
 			p.foreign = p.foreign || p.at("READ")
 			p.advance()
@@ -353,7 +356,7 @@ func (p *parser) classifyTruncate(currentSchema string) ([]Result, error) {
 func (p *parser) classifyRename(currentSchema string) ([]Result, error) {
 	p.advance()
 	if p.accept("USER") {
-		return nil, p.skipStatement()
+		return nil, p.renameUser()
 	}
 	p.foreign = p.foreign || p.at("TABLES")
 	pairs, err := p.renames()
@@ -365,6 +368,21 @@ func (p *parser) classifyRename(currentSchema string) ([]Result, error) {
 		results = append(results, r[0].renamed(r[1], currentSchema))
 	}
 	return results, nil
+}
+
+// renameUser reads the rest of RENAME USER. Canal's grammar has one pair of
+// accounts only, and hosts only as strings.
+func (p *parser) renameUser() error {
+	for range 2 {
+		p.advance()
+		if p.acceptSymbol('@') {
+			p.foreign = p.foreign || p.tok.kind != text
+			p.advance()
+		}
+		p.accept("TO")
+	}
+	p.foreign = p.foreign || !p.atEnd()
+	return p.skipStatement()
 }
 
 // renames reads a RENAME TABLE from TABLE on.
