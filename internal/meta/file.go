@@ -153,6 +153,9 @@ func (f *File) verify(content []byte, modified time.Time, records []Record) erro
 	}
 	line, moves, _ := bytes.Cut(beside, []byte{'\n'})
 	sum, ok := parseChecksum(line)
+	if next, announced := announcedIn(moves, content); ok && announced {
+		sum = next
+	}
 	switch {
 	case !ok:
 		f.o.Notice(f.path + ".sum cannot be read and is not used")
@@ -297,11 +300,16 @@ func (f *File) write(records []Record) error {
 		return nil
 	}
 	f.written = nil // until it is known to be there
-	modified, err := f.replace(f.path, content, true)
+	modified, err := f.prepare(f.path, content, true)
 	if err != nil {
 		return err
 	}
-	if err := f.restartJournal(newChecksum(content, modified, records)); err != nil {
+	sum := newChecksum(content, modified, records)
+	f.announce(sum)
+	if err := f.replace(f.path); err != nil {
+		return err
+	}
+	if err := f.restartJournal(sum); err != nil {
 		return err
 	}
 	f.written = content
@@ -327,7 +335,10 @@ func (f *File) restartJournal(sum checksum) error {
 	if err := f.journal.close(); err != nil {
 		f.failed(err)
 	}
-	if _, err := f.replace(path, append(sum.append(nil), f.since...), false); err != nil {
+	if _, err := f.prepare(path, append(sum.append(nil), f.since...), false); err != nil {
+		return err
+	}
+	if err := f.replace(path); err != nil {
 		return err
 	}
 	file, err := f.o.disk.append(path)
@@ -338,16 +349,30 @@ func (f *File) restartJournal(sum checksum) error {
 	return nil
 }
 
-// replace puts content in the place of the file at path.
-func (f *File) replace(path string, content []byte, sync bool) (modified time.Time, err error) {
-	modified, err = f.o.disk.write(path+tempSuffix, content, sync)
-	if err != nil {
+// prepare writes what is to be in the place of the file at path.
+func (f *File) prepare(path string, content []byte, sync bool) (modified time.Time, err error) {
+	if modified, err = f.o.disk.write(path+tempSuffix, content, sync); err != nil {
 		return modified, fmt.Errorf("write %s: %w", path+tempSuffix, err)
 	}
-	if err := f.o.disk.rename(path+tempSuffix, path); err != nil {
-		return modified, fmt.Errorf("replace %s: %w", path, err)
-	}
 	return modified, nil
+}
+
+// replace puts what was prepared in the place of the file at path.
+func (f *File) replace(path string) error {
+	if err := f.o.disk.rename(path+tempSuffix, path); err != nil {
+		return fmt.Errorf("replace %s: %w", path, err)
+	}
+	return nil
+}
+
+// announce notes in the journal which meta.dat comes next, so that the journal
+// still counts if this is the last thing the program does but to put it in place.
+func (f *File) announce(sum checksum) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.journal.announce(sum); err != nil {
+		f.failed(err)
+	}
 }
 
 // Close implements Manager: it refuses further changes, waits for a flush that

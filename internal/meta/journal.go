@@ -87,10 +87,33 @@ func appendMove(dst []byte, id int16, cur Cursor) []byte {
 	return append(AppendCursor(append(dst, ' '), cur), '\n')
 }
 
+// announcement begins a line of the journal that has the checksum of the meta.dat
+// that is about to be put in place. The lines before it count for that one too:
+// they say where cursors were, and it has nothing newer than the last of them.
+const announcement = "next "
+
+// announcedIn finds the announcement of a meta.dat.
+func announcedIn(journal, content []byte) (sum checksum, ok bool) {
+	for line := range bytes.Lines(journal) {
+		text, isNext := bytes.CutPrefix(line, []byte(announcement))
+		text, whole := bytes.CutSuffix(text, []byte{'\n'})
+		if !isNext || !whole {
+			continue
+		}
+		if sum, ok = parseChecksum(text); ok && sum.matches(content) {
+			return sum, true
+		}
+	}
+	return checksum{}, false
+}
+
 // replay applies the journal to the records. A line that is torn ends it: the
 // program was killed, or the machine went down, while it was written.
 func replay(journal []byte, records []Record) {
 	for line := range bytes.Lines(journal) {
+		if bytes.HasPrefix(line, []byte(announcement)) {
+			continue
+		}
 		id, rest, ok1 := bytes.Cut(line, []byte{' '})
 		flag, text, ok2 := bytes.Cut(rest, []byte{' '})
 		n, err := strconv.ParseInt(string(id), 10, 16)
@@ -137,6 +160,19 @@ func (j *journal) moved(id int16, cur Cursor) error {
 		return nil
 	}
 	j.size += len(j.buf)
+	if _, err := j.file.Write(j.buf); err != nil {
+		_ = j.close() // the next write of meta.dat opens it again
+		return fmt.Errorf("write %s: %w", SumFileName, err)
+	}
+	return nil
+}
+
+// announce notes the meta.dat that comes next.
+func (j *journal) announce(sum checksum) error {
+	if j.file == nil {
+		return nil
+	}
+	j.buf = sum.append(append(j.buf[:0], announcement...))
 	if _, err := j.file.Write(j.buf); err != nil {
 		_ = j.close() // the next write of meta.dat opens it again
 		return fmt.Errorf("write %s: %w", SumFileName, err)

@@ -1,9 +1,11 @@
 package meta
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 )
@@ -60,6 +62,52 @@ func TestAcksSurviveTheSecondKill(t *testing.T) {
 		}
 		must(t, f.Flush(t.Context())) // nothing has changed
 		must(t, f.UpdateCursor(t.Context(), c, cursorAt(offset, true)))
+	}
+}
+
+// killedDisk ends the program between the replacement of meta.dat and that of
+// the file beside it, and lets an ack come while meta.dat is being written.
+type killedDisk struct {
+	osDisk
+	during func() // nil before the write at which it happens
+}
+
+var errKilled = errors.New("killed")
+
+func (d *killedDisk) write(path string, content []byte, sync bool) (time.Time, error) {
+	if d.during != nil && sync {
+		d.during()
+	}
+	return d.osDisk.write(path, content, sync)
+}
+
+func (d *killedDisk) rename(from, to string) error {
+	if d.during != nil && filepath.Base(to) == SumFileName {
+		return errKilled
+	}
+	return d.osDisk.rename(from, to)
+}
+
+// TestAcksSurviveAKillDuringAFlush: meta.dat is new and the file beside it is
+// old, and nothing of what was acked meanwhile is lost.
+func TestAcksSurviveAKillDuringAFlush(t *testing.T) {
+	d := &killedDisk{}
+	o := FileOptions{Destination: dest, Dir: t.TempDir(), Period: 1 << 40, disk: d}
+	f, err := OpenFile(o)
+	must(t, err)
+	c := Client{Destination: dest, ID: 1001}
+	must(t, f.Subscribe(t.Context(), c))
+	must(t, f.UpdateCursor(t.Context(), c, cursorAt(100, true)))
+	d.during = func() { must(t, f.UpdateCursor(t.Context(), c, cursorAt(200, true))) }
+	if err := f.Flush(t.Context()); !errors.Is(err, errKilled) {
+		t.Fatalf("flush: %v", err)
+	}
+	o.disk, o.Notice = nil, func(text string) { t.Error(text) }
+	again, err := OpenFile(o)
+	must(t, err)
+	defer again.Close()
+	if cur, _ := again.Cursor(c); cur != cursorAt(200, true) {
+		t.Errorf("after the kill: %+v, want %+v", cur, cursorAt(200, true))
 	}
 }
 
