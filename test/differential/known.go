@@ -40,6 +40,7 @@ var known = []difference{
 	{"file name after MariaDB's BINLOG_CHECKPOINT", checkpointFile},
 	{"text columns", columnCharset},
 	{"Canal 1.1.7's grammar", oldGrammar},
+	{"statement with a NUL byte", cutAtNUL},
 	{"definition kept after ADD PRIMARY KEY, or after RENAME and CREATE", keptDefinition},
 }
 
@@ -181,4 +182,20 @@ func keptDefinition(_ servers.Kind, ours, canal object) {
 			c[name] = r[name]
 		}
 	})
+}
+
+// cutAtNUL: Canal takes the texts of statements and of user variables for C
+// strings.
+func cutAtNUL(_ servers.Kind, ours, canal object) {
+	sql := ours.text("rowChange", "sql")
+	cut, _, found := strings.Cut(sql, "\x00")
+	if !found {
+		return
+	}
+	if strings.HasPrefix(sql, "SET @") {
+		cut += "'"
+	}
+	if canal.text("rowChange", "sql") == cut {
+		canal.in("rowChange")["sql"] = sql
+	}
 }
