@@ -228,7 +228,7 @@ func (j *journal) batch(b *client.Batch) error {
 }
 
 // ackDelay is how long an ack may be on its way before a kill does not lose it.
-const ackDelay = 200 * time.Millisecond
+const ackDelay = 400 * time.Millisecond
 
 // begins checks a batch that begins with entry i: nothing that was not acked may
 // be left out, and nothing that was may come again. Acks that were on their way
