@@ -6,8 +6,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 FUZZTIME ?= 30s
+STEPS    ?= 1000
 
-.PHONY: build demo test lint bench fuzz deps clean
+.PHONY: build demo test lint bench differential fuzz deps clean
 
 build: ## bin/towpath, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/towpath ./cmd/towpath
@@ -28,6 +29,10 @@ lint: ## formatting, vet, staticcheck, tidy module files
 bench: build ## Towpath beside Java Canal; writes docs/benchmarks.md
 	@scripts/deps test
 	$(GO) run ./test/bench -out docs/benchmarks.md
+
+differential: ## everything compared with Java Canal, with a longer generated workload
+	@scripts/deps test
+	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -count=1 -timeout 60m -v ./test/differential -steps $(STEPS)
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
