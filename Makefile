@@ -32,7 +32,7 @@ bench: build ## Towpath beside Java Canal; writes docs/benchmarks.md
 
 differential: ## everything compared with Java Canal, with a longer generated workload
 	@scripts/deps test
-	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -count=1 -timeout 60m -v ./test/differential -steps $(STEPS)
+	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -count=1 -timeout 60m -v ./test/differential -full -steps $(STEPS)
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
