@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -63,7 +62,6 @@ func testKill(t *testing.T, schema string, gtid bool, kills int, seed uint64) {
 
 	begin := time.Now()
 	for i := range kills {
-		j.starting()
 		if i%2 == 0 {
 			h.launch() // it may not come as far as to serve
 		} else {
@@ -73,7 +71,6 @@ func testKill(t *testing.T, schema string, gtid bool, kills int, seed uint64) {
 		h.kill()
 	}
 	t.Logf("%d kills in %v", kills, time.Since(begin).Round(time.Second))
-	j.starting()
 	h.start()
 	stopWriting()
 	if err := <-written; err != nil {
@@ -107,32 +104,18 @@ type journal struct {
 	schema  string
 	account *account
 
-	mu     sync.Mutex
-	starts []time.Time // of the server's processes
-	done   bool
+	mu   sync.Mutex
+	done bool
 
 	// Used by the reader only.
-	entries []received
-	index   map[place]int // of entries
-	next    int           // index of the entry that is expected
-	acked   int           // entries before this index are acked
-	acks    []ack
-	lastID  int64
-	resumed int // new processes that went on somewhere behind the beginning
-	exact   int // those that brought nothing again that was acked
-}
-
-// ack says when the entries before end were acked.
-type ack struct {
-	at  time.Time
-	end int
-}
-
-// starting notes the begin of a process.
-func (j *journal) starting() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.starts = append(j.starts, time.Now())
+	entries   []received
+	index     map[place]int // of entries
+	next      int           // index of the entry that is expected
+	acked     int           // entries before this index are acked
+	confirmed int           // entries before this index are acked, and the server has answered a request since
+	lastID    int64
+	resumed   int // new processes that went on somewhere behind the beginning
+	exact     int // those that brought nothing again that was acked
 }
 
 func (j *journal) finished() bool {
@@ -177,7 +160,6 @@ func (j *journal) ack(held []open) []open {
 	for _, b := range held {
 		if b.Ack() == nil {
 			j.acked = max(j.acked, b.end)
-			j.acks = append(j.acks, ack{time.Now(), b.end})
 		}
 	}
 	return nil
@@ -227,13 +209,11 @@ func (j *journal) batch(b *client.Batch) error {
 	return nil
 }
 
-// ackDelay is how long an ack may be on its way before a kill does not lose it.
-const ackDelay = 400 * time.Millisecond
-
 // begins checks a batch that begins with entry i: nothing that was not acked may
-// be left out, and nothing that was may come again. Acks that were on their way
-// when the server was killed are lost with it, and of a transaction that was
-// acked in part all comes again.
+// be left out, and nothing that was may come again. An ack has no reply: one that
+// was on its way when the server was killed may be lost with it. But a server
+// takes requests in their order, so that the answer to a get confirms the acks
+// before it. Of a transaction that was acked in part all comes again.
 func (j *journal) begins(id int64, i int) error {
 	if i > j.next {
 		return fmt.Errorf("batch %d begins with entry %d where %d was expected", id, i, j.next)
@@ -242,13 +222,14 @@ func (j *journal) begins(id int64, i int) error {
 		if i < j.next && i < j.acked {
 			return fmt.Errorf("batch %d brings entry %d again, and up to %d they were acked", id, i, j.acked)
 		}
+		j.confirmed = j.acked
 		return nil
 	}
 	if i > j.acked {
 		return fmt.Errorf("a new process begins with entry %d, and only up to %d they were acked", i, j.acked)
 	}
-	if least := j.whole(j.safe(j.start(id))); i < least {
-		return fmt.Errorf("a new process begins with entry %d (%v %v), and up to %d they were acked long before", i, j.entries[i].kind, j.entries[i].place, least)
+	if least := j.whole(j.confirmed); i < least {
+		return fmt.Errorf("a new process begins with entry %d (%v %v), and up to %d they were acked and a get was answered since", i, j.entries[i].kind, j.entries[i].place, least)
 	}
 	if i > 0 {
 		j.resumed++
@@ -256,24 +237,8 @@ func (j *journal) begins(id int64, i int) error {
 			j.exact++
 		}
 	}
-	j.acked = i
-	j.acks = slices.DeleteFunc(j.acks, func(a ack) bool { return a.end > i })
+	j.acked, j.confirmed = i, i
 	return nil
-}
-
-// safe is up to where entries were acked, before a process began, well before
-// the kill that followed.
-func (j *journal) safe(began time.Time) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	n := 0
-	for _, a := range j.acks {
-		i := slices.IndexFunc(j.starts, a.at.Before)
-		if i >= 0 && !j.starts[i].After(began) && j.starts[i].Sub(a.at) > ackDelay {
-			n = max(n, a.end)
-		}
-	}
-	return n
 }
 
 // whole is the last place up to n where a dump can begin: behind an end or a
@@ -288,17 +253,4 @@ func (j *journal) whole(n int) int {
 		}
 	}
 	return 0
-}
-
-// start is when the process began that a batch id belongs to: ids begin with the
-// time in microseconds, or at 1 where no client has been before.
-func (j *journal) start(id int64) (began time.Time) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, s := range j.starts {
-		if s.UnixMicro() <= id {
-			began = s
-		}
-	}
-	return began
 }
