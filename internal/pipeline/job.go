@@ -44,14 +44,13 @@ type words struct {
 
 // job is a run of tasks that is encoded as one piece of work.
 type job struct {
-	tasks   []task
-	format  *binlog.FormatDescription
-	chunk   *source.Chunk   // holds the bodies; released when the job is done
-	items   []encoded       // the result
-	err     error           // of the first task that failed; items are those before it
-	behind  <-chan struct{} // closed when the job before this one has had its turn
-	done    chan struct{}   // closed when this one has
-	dropped bool
+	tasks  []task
+	format *binlog.FormatDescription
+	chunk  *source.Chunk   // holds the bodies; released when the job is done
+	items  []encoded       // the result
+	err    error           // of the first task that failed; items are those before it
+	behind <-chan struct{} // closed when the job before this one has had its turn
+	done   chan struct{}   // closed when this one has
 }
 
 // encoded is an item with what the grouper and the resume position need.

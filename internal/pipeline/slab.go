@@ -52,7 +52,7 @@ func (s *slab) grown(buf []byte, start int) {
 		return
 	}
 	s.block.Release(1)
-	s.open(buf[:len(buf)], nil)
+	s.open(buf, nil)
 }
 
 // close gives up the slab; its items keep it alive.

@@ -286,26 +286,5 @@ func (a *account) compare(w *writer) {
 	}
 }
 
-// drain reads a destination, acking each batch, until the writer's mark or limit.
-func drain(t testing.TB, o client.Options, schema string, limit time.Duration) *account {
-	t.Helper()
-	a := newAccount(t)
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	consumer := client.NewConsumer(client.ConsumerOptions{Options: o, Retry: soon})
-	for b, err := range consumer.Batches(ctx) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.batch(b, schema)
-		_ = b.Ack() // if it is stale it comes again
-		if a.done {
-			return a
-		}
-	}
-	t.Fatalf("not within %v: the end of the changes; the last that came is %d", limit, a.last)
-	return nil
-}
-
 // soon is a retry that never gives up.
 func soon(int, error) (time.Duration, bool) { return 20 * time.Millisecond, true }
