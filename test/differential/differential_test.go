@@ -43,7 +43,6 @@ var recordings = []recording{
 	{name: "metatypes", script: "types", globals: []string{"binlog_row_metadata=FULL"}, on: "mysql80 mysql97 mariadb"},
 	{name: "query", script: "images", globals: []string{"binlog_rows_query_log_events=ON"}, on: "mysql"},
 	{name: "noannotate", script: "images", globals: []string{"binlog_annotate_row_events=OFF"}, on: "mariadb"},
-	{name: "mariacompress", script: "images", globals: []string{"log_bin_compress=ON", "log_bin_compress_min_len=10"}, on: "mariadb"},
 	{name: "compress", script: "images", globals: []string{"binlog_transaction_compression=ON"}, on: "mysql97"},
 	{name: "compressquery", script: "images", globals: []string{"binlog_transaction_compression=ON", "binlog_rows_query_log_events=ON"}, on: "mysql97"},
 	{name: "partial", apart: "big", globals: []string{"binlog_row_value_options=PARTIAL_JSON"}, on: "mysql80 mysql97"},

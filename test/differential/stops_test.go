@@ -16,15 +16,18 @@ import (
 func TestWhereCanalStops(t *testing.T) {
 	program := build(t)
 	for _, k := range servers.Kinds {
-		for _, metadata := range []string{"", "binlog_row_metadata=FULL"} {
-			if metadata != "" && (k == servers.MySQL56 || k == servers.MySQL57) {
+		for _, setting := range []string{"", "binlog_row_metadata=FULL", "log_bin_compress=ON"} {
+			if setting != "" && (k == servers.MySQL56 || k == servers.MySQL57) || setting == "log_bin_compress=ON" && !k.IsMariaDB() {
 				continue
 			}
-			t.Run(strings.TrimSuffix(string(k)+"/"+metadata, "/"), func(t *testing.T) {
+			t.Run(strings.TrimSuffix(string(k)+"/"+setting, "/"), func(t *testing.T) {
 				t.Parallel()
 				var extra []string
-				if metadata != "" {
-					extra = append(extra, metadata)
+				if setting != "" {
+					extra = append(extra, setting)
+				}
+				if setting == "log_bin_compress=ON" {
+					extra = append(extra, "log_bin_compress_min_len=10")
 				}
 				db := servers.ForTest(t, k, extra...)
 				at := recording{name: "stops"}.play(t.Context(), db)
