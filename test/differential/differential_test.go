@@ -43,8 +43,6 @@ var recordings = []recording{
 	{name: "metatypes", script: "types", globals: []string{"binlog_row_metadata=FULL"}, on: "mysql80 mysql97 mariadb"},
 	{name: "query", script: "images", globals: []string{"binlog_rows_query_log_events=ON"}, on: "mysql"},
 	{name: "noannotate", script: "images", globals: []string{"binlog_annotate_row_events=OFF"}, on: "mariadb"},
-	{name: "compress", script: "images", globals: []string{"binlog_transaction_compression=ON"}, on: "mysql97"},
-	{name: "compressquery", script: "images", globals: []string{"binlog_transaction_compression=ON", "binlog_rows_query_log_events=ON"}, on: "mysql97"},
 	{name: "partial", apart: "big", globals: []string{"binlog_row_value_options=PARTIAL_JSON"}, on: "mysql80 mysql97"},
 	{name: "partialminimal", script: "partial", apart: "big", globals: []string{"binlog_row_value_options=PARTIAL_JSON", "binlog_row_image=MINIMAL"}, on: "mysql80 mysql97"},
 }
@@ -64,7 +62,6 @@ type reading struct {
 var readings = append(plainReadings(),
 	reading{of: "types", name: "gtid", gtid: true},
 	reading{of: "statements", name: "gtid", gtid: true},
-	reading{of: "compress", name: "gtid", gtid: true},
 	reading{of: "query", name: "gtid", gtid: true},
 	reading{of: "types", name: "serial", flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
 	reading{of: "statements", name: "serial", flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
