@@ -120,11 +120,18 @@ type fetch struct {
 // Canal tries again ten to twenty seconds after an error, and says nothing.
 const silence = 40 * time.Second
 
+// longest bounds the reading of one recording.
+const longest = 3 * time.Minute
+
 // entries takes entries of a destination up to the marker, as canonical JSON,
 // and how many each batch had.
 func entries(ctx context.Context, port int, destination string, f fetch) (lines []string, batches []int, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	late := time.AfterFunc(longest, func() {
+		cancel(fmt.Errorf("no end after %v: a server that cannot go on may deliver the same again and again", longest))
+	})
+	defer late.Stop()
 	alarm := time.AfterFunc(silence, func() { cancel(fmt.Errorf("no entry for %v", silence)) })
 	defer alarm.Stop()
 	c, err := connect(ctx, port, destination)
