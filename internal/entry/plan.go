@@ -131,8 +131,7 @@ func (e *ColumnCountError) Error() string {
 // t. As in Canal, rows with fewer columns than the table are paired with it
 // from the left.
 func NewPlan(t *schema.Table, m *binlog.TableMap, o Options) (*Plan, error) {
-	p := &Plan{Schema: string(m.Schema), Table: string(m.Name), zone: o.Zone, columns: make([]column, len(m.Types))}
-	p.Schema, p.Table = decoded(o.Charset, m.Schema), decoded(o.Charset, m.Name)
+	p := &Plan{Schema: decoded(o.Charset, m.Schema), Table: decoded(o.Charset, m.Name), zone: o.Zone, columns: make([]column, len(m.Types))}
 	for i, typ := range m.Types {
 		def, hidden, err := definition(t, m, i, o)
 		if err != nil {
