@@ -9,9 +9,9 @@ import (
 // layers are the packages of the product from the bottom upwards. A package
 // imports only from layers below its own.
 var layers = [][]string{
-	{"internal/binlog", "internal/charset", "internal/ddl", "internal/filter", "internal/logging"},
+	{"internal/binlog", "internal/charset", "internal/ddl", "internal/filter", "internal/logging", "internal/zk", "internal/zktree"},
 	{"internal/config", "internal/meta", "internal/schema", "internal/value", "protocol"},
-	{"client", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
+	{"client", "internal/cluster", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
 	{"internal/delivery", "internal/source"},
 	{"internal/pipeline", "internal/server"},
 	{"internal/instance", "internal/metrics"},
