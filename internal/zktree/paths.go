@@ -49,8 +49,8 @@ func Cursor(d string, id int16) string { return Client(d, id) + "/cursor" }
 // Filter is the node of the filter a client subscribed with.
 func Filter(d string, id int16) string { return Client(d, id) + "/filter" }
 
-// ClientRunning is the node of the process that consumes as a client.
-func ClientRunning(d string, id int16) string { return Client(d, id) + "/running" }
+// RunningClient is the node of the process that consumes as a client.
+func RunningClient(d string, id int16) string { return Client(d, id) + "/running" }
 
 // Marks is the parent of a client's outstanding batches.
 func Marks(d string, id int16) string { return Client(d, id) + "/mark" }

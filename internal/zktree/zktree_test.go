@@ -13,7 +13,7 @@ func TestPaths(t *testing.T) {
 		Parse("example"):                  "/otter/canal/destinations/example/parse",
 		Cursor("example", 1001):           "/otter/canal/destinations/example/1001/cursor",
 		Filter("example", 1001):           "/otter/canal/destinations/example/1001/filter",
-		ClientRunning("example", 1001):    "/otter/canal/destinations/example/1001/running",
+		RunningClient("example", 1001):    "/otter/canal/destinations/example/1001/running",
 		Mark("example", 1001, 7):          "/otter/canal/destinations/example/1001/mark/0000000007",
 		Lease("example", "5-1"):           "/towpath/destinations/example/lease-5-1",
 		TowpathServer("10.0.0.1:11111"):   "/towpath/servers/10.0.0.1:11111",
