@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/config"
@@ -152,6 +153,41 @@ func TestPutFails(t *testing.T) {
 				}
 				offset, complete := checkResume(t, r, ends, want)
 				resumed(t, r, events, offset, complete, want)
+			}
+		})
+	}
+}
+
+// TestFailureWithoutChunk: what goes wrong after the last chunk is told to the
+// source at once, which would notice it at the next one only.
+func TestFailureWithoutChunk(t *testing.T) {
+	events := fixture(t, "mysql80")
+	for name, workers := range map[string]int{"serial": 0, "parallel": 2} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "8.0.15", func(o *config.Instance) { o.Parallel, o.ParallelThreads = workers > 0, workers })
+			failed := make(chan error, 1)
+			r.session.Fail = func(err error) { failed <- err }
+			release := make(chan struct{})
+			r.store.before = func(context.Context, int) error {
+				<-release
+				return errFault
+			}
+			if workers == 0 {
+				close(release)
+			}
+			r.start()
+			defer r.stop()
+			if err := r.chunk(events...); workers > 0 {
+				check(t, err)
+				close(release)
+			}
+			select {
+			case err := <-failed:
+				if !errors.Is(err, errFault) {
+					t.Errorf("error %v", err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("the source was not told")
 			}
 		})
 	}

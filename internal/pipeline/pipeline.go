@@ -240,6 +240,14 @@ func (p *Pipeline) Chunk(ctx context.Context, c *source.Chunk) error {
 	return d.settle(ctx, size)
 }
 
+// fail ends the dump with err, also when no further chunk comes.
+func (d *dump) fail(err error) {
+	d.cancel(err)
+	if d.s.Fail != nil {
+		d.s.Fail(context.Cause(d.ctx))
+	}
+}
+
 // publish hands a job over. It takes the job also when it fails.
 func (d *dump) publish(ctx context.Context, j *job) error {
 	j.behind, d.last = d.last, j.done

@@ -37,7 +37,7 @@ func (w *worker) do(j *job) {
 	<-j.behind
 	if w.d.ctx.Err() == nil {
 		if err := w.deliver(j); err != nil {
-			w.d.cancel(err)
+			w.d.fail(err)
 		}
 	}
 	close(j.done)

@@ -62,6 +62,11 @@ type Session struct {
 	ServerID uint32 // under which this reader registered as a replica
 
 	Tables schema.Loader // asks the live source; valid until Handler.Stop returns
+
+	// Fail ends the dump as an error of Handler.Chunk does, also while the
+	// source is idle. It may be called from any goroutine and does not wait; the
+	// first error counts, and after Stop none does. Not nil in a Source's sessions.
+	Fail func(error)
 }
 
 // Cursor is a stored position and the server it belongs to. It has the fields

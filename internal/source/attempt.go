@@ -162,11 +162,13 @@ func (a *attempt) dump(ctx context.Context, st start) (err error) {
 			a.endDump(ctx, a.conn, err)
 		}
 	}()
+	streaming, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	h := a.s.o.Handler
 	err = h.Start(ctx, Session{
 		Address: a.server.Address, Host: a.server.host, Port: a.server.port,
 		Server: a.facts, Position: st.position, Done: st.done, GTIDMode: st.gtid, Checksum: checksum,
-		ServerID: a.s.serverID, Tables: tables,
+		ServerID: a.s.serverID, Tables: tables, Fail: fail,
 	})
 	if err != nil {
 		return fmt.Errorf("begin of dump: %w", err)
@@ -177,7 +179,7 @@ func (a *attempt) dump(ctx context.Context, st start) (err error) {
 	}
 	started = true
 	a.s.dumping(a.server, st)
-	err = a.pump(ctx)
+	err = a.pump(streaming)
 	if errors.Is(err, ErrNeedTransactionStart) {
 		a.s.lose(st.position, err)
 	}

@@ -398,6 +398,34 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
+// TestHandlerFails: a failure that the handler finds out between chunks ends the
+// dump at once, and the next attempt follows.
+func TestHandlerFails(t *testing.T) {
+	server := mysqltest.Start(t, fill(2))
+	server.Heartbeat = time.Hour
+	o := testOptions(server.Address())
+	o.Instance.Master.Start.File = "mysql-bin.000001"
+	var reasons sync.Map
+	o.Hooks.State = func(st State) {
+		if st.Phase == PhaseWaiting {
+			reasons.Store(st.Reason, true)
+		}
+	}
+	x := run(t, o)
+	x.until(t, "all commits", func() bool { return x.r.commits() == 6 })
+	x.r.lastSession().Fail(errors.New("nothing can be stored"))
+	x.until(t, "a second dump", func() bool { return len(server.Dumps()) == 2 })
+	if _, ok := reasons.Load("nothing can be stored"); !ok {
+		t.Error("no state gives the reason")
+	}
+	if text := strings.Join(server.Statements(), "\n"); !strings.Contains(text, "KILL CONNECTION ") {
+		t.Error("the first dump was not killed")
+	}
+	if err := x.end(t); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
 // TestReconnectKeepsTheEnd: a source that began at the end of the log and lost
 // the connection before anything came must not skip what was written meanwhile.
 func TestReconnectKeepsTheEnd(t *testing.T) {
