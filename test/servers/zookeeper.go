@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -248,8 +249,16 @@ func (z *ZooKeeper) serves(ctx context.Context, i int) error {
 		_, err := z.ask(ctx, i, "ruok")
 		return err
 	}
-	_, err := z.mode(ctx, i)
-	return err
+	if _, err := z.mode(ctx, i); err != nil || !z.o.TLS {
+		return err
+	}
+	// The listener for TLS opens after the other one.
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", z.Addrs()[i])
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
 
 // quorum says whether enough servers run for the ensemble to work.
