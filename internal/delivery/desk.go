@@ -22,6 +22,9 @@ type Options struct {
 	// and cannot hit a batch of its own.
 	FirstBatchID int64
 
+	// Guard says whether the desk may serve; nil is always.
+	Guard Guard
+
 	// Begin is where the source began to read when the store was empty; false
 	// while it has not. nil means that it is not known.
 	Begin func() (store.Place, bool)
@@ -53,6 +56,18 @@ type Hooks struct {
 type Delivery struct {
 	BatchID int64 // NoBatch when there was nothing
 	store.Batch
+
+	guard Guard
+}
+
+// Until is when d must have been written at the latest, as things are now: after
+// that another server may be handing out the same. It is the zero time when there
+// is no such limit, and has passed when it is too late.
+func (d *Delivery) Until() time.Time {
+	if d.guard == nil {
+		return time.Time{}
+	}
+	return time.Now().Add(d.guard.Remaining())
 }
 
 // Desk serves the clients of one destination. Its methods may be called by any
@@ -69,6 +84,8 @@ type Desk struct {
 	mu      sync.Mutex // held for as long as it takes to change batches, cursor and ring together; never during a wait
 	batches map[int16]*ledger
 	handed  int64 // sequence of the last item in a batch that is outstanding or acked; -1 when none since the last rollback
+
+	drain drain
 }
 
 // New returns the desk of a destination. source tells the server that is being
@@ -79,7 +96,7 @@ func New(destination string, st *store.Store, m meta.Manager, source func() (hos
 	}
 	return &Desk{
 		destination: destination, store: st, meta: m, source: source, o: o,
-		batches: make(map[int16]*ledger), handed: -1,
+		batches: make(map[int16]*ledger), handed: -1, drain: newDrain(),
 	}
 }
 
@@ -87,7 +104,9 @@ func New(destination string, st *store.Store, m meta.Manager, source func() (hos
 // gets one, see first. A filter that is not empty becomes that of
 // the whole instance, for all clients, from the events on that are read next.
 func (d *Desk) Subscribe(ctx context.Context, c meta.Client) error {
-	d.mu.Lock()
+	if err := d.admit(ctx); err != nil {
+		return err
+	}
 	defer d.mu.Unlock()
 	c.Destination = d.destination
 	if c.Filter != "" && d.o.SetFilter != nil {
@@ -134,7 +153,9 @@ func (d *Desk) first() (store.Place, bool) {
 // it goes on where it was when it subscribes again; but its batches do not hold
 // up the ring for others any more.
 func (d *Desk) Unsubscribe(ctx context.Context, c meta.Client) error {
-	d.mu.Lock()
+	if err := d.admit(ctx); err != nil {
+		return err
+	}
 	defer d.mu.Unlock()
 	c.Destination = d.destination
 	if err := d.meta.Unsubscribe(ctx, c); err != nil {
@@ -174,10 +195,15 @@ func (d *Desk) ApplyFilters() error {
 //
 // When ctx ends, Get returns its cause and nothing has been handed out.
 func (d *Desk) Get(ctx context.Context, c meta.Client, fetchSize int32, timeout time.Duration) (Delivery, error) {
-	immediate := timeout == time.Duration(store.NoWait)
+	asked, immediate := ctx, timeout == time.Duration(store.NoWait)
 	got, err := d.take(ctx, c, fetchSize, immediate)
 	if err != nil || immediate || got.BatchID != NoBatch {
 		return got, err
+	}
+	if d.o.Guard != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = d.o.Guard.Bind(ctx)
+		defer cancel()
 	}
 	var expired <-chan time.Time
 	if timeout > 0 {
@@ -188,10 +214,13 @@ func (d *Desk) Get(ctx context.Context, c meta.Client, fetchSize int32, timeout 
 	for {
 		late, err := d.store.Wait(ctx, int(fetchSize), expired)
 		if err != nil {
-			return Delivery{}, d.translate(err)
+			return Delivery{}, d.unserved(asked)
 		}
 		// Another get may have been quicker, then the wait goes on.
 		got, err := d.take(ctx, c, fetchSize, late)
+		if err != nil && ctx.Err() != nil {
+			err = d.unserved(asked)
+		}
 		if err != nil || late || got.BatchID != NoBatch {
 			return got, err
 		}
@@ -200,7 +229,13 @@ func (d *Desk) Get(ctx context.Context, c meta.Client, fetchSize int32, timeout 
 
 // take takes a batch from the store and enters it as outstanding, in one step.
 func (d *Desk) take(ctx context.Context, c meta.Client, fetchSize int32, partial bool) (Delivery, error) {
-	d.mu.Lock()
+	if err := d.admit(ctx); err != nil {
+		return Delivery{}, err
+	}
+	if d.drain.isBegun() {
+		d.mu.Unlock()
+		return Delivery{}, d.outlast(ctx)
+	}
 	defer d.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
@@ -223,7 +258,7 @@ func (d *Desk) take(ctx context.Context, c meta.Client, fetchSize int32, partial
 	if b.HasAck {
 		r.Ack, r.HasAck = d.cursor(b.Ack), true
 	}
-	got := Delivery{BatchID: d.ledger(c).add(r), Batch: b}
+	got := Delivery{BatchID: d.ledger(c).add(r), Batch: b, guard: d.o.Guard}
 	d.handed = b.EndSeq
 	if h := d.o.Hooks.Delivered; h != nil {
 		h(c, fetchSize, &got)
@@ -236,14 +271,21 @@ func (d *Desk) take(ctx context.Context, c meta.Client, fetchSize int32, partial
 // source can resume, and the ring is freed up to the oldest batch that is still
 // outstanding. Acking NoBatch does nothing.
 //
+// The ack of a batch of an earlier desk changes nothing and is no error.
+//
 // When Ack returns an error nothing has changed, except that the cursor may have
 // moved when the instance was stopped at that moment: the client has confirmed.
 func (d *Desk) Ack(ctx context.Context, c meta.Client, id int64) error {
 	if id == NoBatch {
 		return nil
 	}
-	d.mu.Lock()
+	if err := d.admit(ctx); err != nil {
+		return err
+	}
 	defer d.mu.Unlock()
+	if d.foreign(id) {
+		return nil
+	}
 	if !d.meta.HasSubscription(c) {
 		return notSubscribed(d.named(c))
 	}
@@ -267,6 +309,7 @@ func (d *Desk) Ack(ctx context.Context, c meta.Client, id int64) error {
 		return d.translate(err)
 	}
 	l.removeFirst()
+	d.drain.acked()
 	if h := d.o.Hooks.Acked; h != nil {
 		h(c, id, r)
 	}
@@ -303,8 +346,10 @@ func (d *Desk) free(c meta.Client) error {
 // is rewound for all clients, so the batches of the others are taken back too.
 //
 // A client that is not subscribed is ignored, as in Canal.
-func (d *Desk) Rollback(_ context.Context, c meta.Client, id int64) error {
-	d.mu.Lock()
+func (d *Desk) Rollback(ctx context.Context, c meta.Client, id int64) error {
+	if err := d.admit(ctx); err != nil {
+		return err
+	}
 	defer d.mu.Unlock()
 	if !d.meta.HasSubscription(c) {
 		return nil
@@ -326,6 +371,12 @@ func (d *Desk) Rollback(_ context.Context, c meta.Client, id int64) error {
 	}
 	return nil
 }
+
+// foreign tells whether a batch id is of a desk before this one. Its batch will be
+// handed out again, so an ack of it changes nothing; and it is no error,
+// because Java's cluster client, when a connection breaks, repeats the ack on the
+// next server, takes an error for the answer to its next get, and turns away.
+func (d *Desk) foreign(id int64) bool { return id > 0 && id < d.o.FirstBatchID }
 
 // ledger returns the outstanding batches of c.
 func (d *Desk) ledger(c meta.Client) *ledger {

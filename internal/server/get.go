@@ -95,7 +95,7 @@ func (s *session) sendBatch(hard context.Context, b *batch) (int, error) {
 	s.out = protocol.AppendMessagesHead(s.out[:0], b.BatchID, b.Bytes)
 	n := len(s.out) + b.Bytes
 	s.segments = append(append(s.segments[:0], s.out), b.Buffers...)
-	err := s.write(s.segments)
+	err := s.write(s.segments, b.Until)
 	clear(s.segments) // keeps no batch alive
 	if err != nil {
 		s.takeBack(hard, b)

@@ -186,21 +186,29 @@ func (s *session) readError(soft context.Context, err error) error {
 func (s *session) reply(m protocol.Message) (int, error) {
 	s.out = protocol.AppendReply(s.out[:0], m)
 	s.segments = append(s.segments[:0], s.out)
-	return len(s.out), s.write(s.segments)
+	return len(s.out), s.write(s.segments, noLimit)
 }
 
-// write writes bufs, which it consumes.
-func (s *session) write(bufs net.Buffers) error {
+// noLimit is for a reply that may be written at any time.
+func noLimit() time.Time { return time.Time{} }
+
+// write writes bufs, which it consumes. until is asked before each step by when
+// that must be done; the zero time is no limit.
+func (s *session) write(bufs net.Buffers, until func() time.Time) error {
 	stall := min(s.server.options.WriteStall, s.writeIdle)
 	for len(bufs) > 0 {
 		s.vector, bufs = cut(s.vector[:0], bufs, writeStep)
 		s.pending = s.vector
-		if err := s.conn.SetWriteDeadline(time.Now().Add(stall)); err != nil {
+		deadline, late := time.Now().Add(stall), "client does not read its replies"
+		if u := until(); !u.IsZero() && u.Before(deadline) {
+			deadline, late = u, "the batch may not be handed out any more, another server may run the destination"
+		}
+		if err := s.conn.SetWriteDeadline(deadline); err != nil {
 			return err
 		}
 		if _, err := s.pending.WriteTo(s.conn); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				err = fmt.Errorf("client does not read its replies: %w", err)
+				err = fmt.Errorf("%s: %w", late, err)
 			}
 			return err
 		}
