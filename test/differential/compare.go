@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,7 +102,16 @@ func diff(k servers.Kind, ours, theirs []string) (result, error) {
 				return r, err
 			}
 		}
-		names, err := explain(k, a, b)
+		var names []string
+		var err error
+		switch {
+		case a == "":
+			names, err = explainMissing(k, false, theirs, j)
+		case b == "":
+			names, err = explainMissing(k, true, ours, i)
+		default:
+			names, err = explain(k, a, b)
+		}
 		if err != nil {
 			return r, err
 		}
@@ -170,9 +180,6 @@ func position(line string) (string, error) {
 // explain names the known differences that make up the whole difference of two
 // entries, nil if they do not.
 func explain(k servers.Kind, ours, theirs string) ([]string, error) {
-	if ours == "" || theirs == "" {
-		return explainMissing(k, ours, theirs)
-	}
 	a, err := parse(ours)
 	if err != nil {
 		return nil, err
@@ -204,18 +211,48 @@ func explain(k servers.Kind, ours, theirs string) ([]string, error) {
 	return names, nil
 }
 
-func explainMissing(k servers.Kind, ours, theirs string) ([]string, error) {
+// explainMissing names the known difference because of which only one side has
+// its i-th entry, nil if there is none.
+func explainMissing(k servers.Kind, ours bool, side []string, i int) ([]string, error) {
+	o, err := parse(side[i])
+	if err != nil {
+		return nil, err
+	}
+	inside, err := marked(side, i, o.text("entryType"))
+	if err != nil {
+		return nil, err
+	}
 	for _, m := range knownMissing {
-		var o object
-		var err error
-		if m.ours == (ours != "") {
-			if o, err = parse(ours + theirs); err != nil {
-				return nil, err
-			}
-			if m.explains(k, o) {
-				return []string{m.name}, nil
-			}
+		unknown := func(o object) bool { return !m.explains(k, o) }
+		switch {
+		case m.ours != ours:
+		case m.explains(k, o), m.marks && len(inside) > 0 && !slices.ContainsFunc(inside, unknown):
+			return []string{m.name}, nil
 		}
+	}
+	return nil, nil
+}
+
+// marked is what stands between the marks of a transaction, the i-th entry being
+// one of them; nil if it is not one or the other is not there.
+func marked(side []string, i int, entryType string) (inside []object, err error) {
+	step, end := 1, "TRANSACTIONEND"
+	switch entryType {
+	case "TRANSACTIONBEGIN":
+	case "TRANSACTIONEND":
+		step, end = -1, "TRANSACTIONBEGIN"
+	default:
+		return nil, nil
+	}
+	for i += step; 0 <= i && i < len(side); i += step {
+		o, err := parse(side[i])
+		if err != nil || o.text("entryType") == entryType {
+			return nil, err
+		}
+		if o.text("entryType") == end {
+			return inside, nil
+		}
+		inside = append(inside, o)
 	}
 	return nil, nil
 }
