@@ -63,7 +63,7 @@ func TestCheck(t *testing.T) {
 		{"wrong filter", map[string]string{"canal.properties": checkServerFile, "a/instance.properties": source(sound) + "canal.instance.filter.regex = a(b\n"}, nil, exitError,
 			[]string{"a(b"}, ""},
 		{"not supported", map[string]string{"canal.properties": checkServerFile + "canal.zkServers = zk:2181\n", "a/instance.properties": source(sound)}, nil, exitError,
-			[]string{`failure  canal.zkServers = "zk:2181"`, "mend it: ZooKeeper"}, ""},
+			[]string{`failure  canal.zkServers = "zk:2181": ZooKeeper`}, ""},
 		{"damaged cursors", map[string]string{"canal.properties": checkServerFile, "a/instance.properties": source(sound), "a/meta.dat": "{"}, nil, exitError,
 			[]string{"meta.dat is damaged", "mend it: restore meta.dat"}, ""},
 		{"lost position", map[string]string{"canal.properties": checkServerFile, "a/instance.properties": source(sound),

@@ -124,8 +124,14 @@ func serve(ctx context.Context, c *config.Config, logs *logging.Logs, log *slog.
 			return fmt.Errorf("listen for clients (canal.ip, canal.port): %w", err)
 		}
 	}
+	member, err := join(c, clientAddress(o, ln), log)
+	if err != nil {
+		return err
+	}
+	defer member.leave(log)
+	inCluster, zooKeeper := member.parts()
 	manager := instance.NewManager(instance.ManagerOptions{
-		Config: c, Budget: store.NewBudget(o.StoreBudget), Logger: log,
+		Config: c, Budget: store.NewBudget(o.StoreBudget), Logger: log, Cluster: inCluster, ZooKeeper: zooKeeper,
 		InstanceLogger: func(d string) (*slog.Logger, func(string)) {
 			return log.With("destination", d), func(line string) { logs.Meta(d, line) }
 		},
@@ -156,9 +162,23 @@ func serve(ctx context.Context, c *config.Config, logs *logging.Logs, log *slog.
 	}
 	log.Info(fmt.Sprintf("## start the canal server[%s(%s):%d]", o.BindIP, o.RegisterIP, o.Port))
 	log.Info("## the canal server is running now ......")
+	serving := ctx
+	if member != nil {
+		// The destinations go to other servers first, while clients can still ack
+		// what they have in hand.
+		var end context.CancelFunc
+		serving, end = context.WithCancel(context.WithoutCancel(ctx))
+		defer end()
+		helpers.Go(func() {
+			<-background.Done()
+			log.Info("## hand the destinations over to other servers")
+			manager.Close()
+			end()
+		})
+	}
 	if ln == nil {
-		<-ctx.Done()
-	} else if err := clients.Serve(ctx, ln); err != nil {
+		<-serving.Done()
+	} else if err := clients.Serve(serving, ln); err != nil {
 		return err
 	}
 	log.Info("## stop the canal server")

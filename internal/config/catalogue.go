@@ -102,7 +102,6 @@ func indexCatalogue(keys []Key) (exact map[string]Key, patterns []Key) {
 const (
 	whyManager  = "configuration from canal-admin is not supported in this version; the local files are used only when canal.admin.manager is blank"
 	whyAdmin    = "the admin port is not supported in this version"
-	whyZK       = "ZooKeeper (several servers for one destination) is not supported in this version"
 	whyHistory  = "this version keeps table definitions in memory and reads them from the source; the stored history (TSDB) is not supported yet"
 	whyQueue    = "message queue producers are not supported in this version; with canal.serverMode = tcp nothing reads these keys in Canal either"
 	whyRDS      = "fetching old binlog files from Aliyun RDS/OSS is not supported in this version"
@@ -147,7 +146,7 @@ var serverKeys = []Key{
 	{Name: "canal.admin.register.auto", Default: "false", Status: NotYet, Effect: "ask canal-admin to create this node", Why: whyManager},
 	{Name: "canal.admin.register.cluster", Status: NotYet, Effect: "cluster to register in", Why: whyManager},
 	{Name: "canal.admin.register.name", Status: NotYet, Effect: "node name to register; blank means the host name", Why: whyManager},
-	{Name: "canal.zkServers", Status: NotYet, Effect: "ZooKeeper servers, comma separated; when set, servers elect who runs a destination", Why: whyZK},
+	{Name: "canal.zkServers", Effect: "ZooKeeper servers, host:port, comma separated, with an optional /path at the end; when set, servers elect who runs a destination"},
 	{Name: "canal.withoutNetty", Effect: "the client port is opened when this is absent or exactly false"},
 	{Name: "canal.serverMode", Default: "tcp", Effect: "tcp, or a message queue: kafka, rocketMQ, rabbitMQ, pulsarMQ (any case). Only tcp is supported in this version"},
 	{Name: "canal.socketChannel", Default: "bio", Status: NoEffect, Effect: "Java client used towards MySQL", Why: whyChannel, Quiet: "bio"},
@@ -159,6 +158,15 @@ var serverKeys = []Key{
 	{Name: "canal.aliyun.accessKey", Status: NotYet, Effect: "Aliyun access key for queues and RDS", Why: whyQueue},
 	{Name: "canal.aliyun.secretKey", Status: NotYet, Secret: true, Effect: "Aliyun secret key for queues and RDS", Why: whyQueue},
 	{Name: "towpath.store.budget", Default: "1g", Effect: "bytes that the changes waiting for clients may take in memory, all destinations together; k, m or g at the end stand for units of 1024, 1024² and 1024³. Towpath's own key"},
+	{Name: "towpath.zookeeper.session.timeout", Default: "10000", Effect: "milliseconds without a word from this server after which ZooKeeper gives its destinations to others, 1000 to 600000; ZooKeeper has bounds of its own. Towpath's own key"},
+	{Name: "towpath.zookeeper.auth", Secret: true, Effect: "user:password for ZooKeeper's digest scheme; blank means none. Towpath's own key"},
+	{Name: "towpath.zookeeper.acl", Default: "open", Effect: "who may read and change the nodes made here: open (everybody, which Canal's servers and clients need) or creator (who has the same towpath.zookeeper.auth or certificate). Towpath's own key"},
+	{Name: "towpath.zookeeper.tls", Default: "false", Effect: "connect to ZooKeeper with TLS. Towpath's own key"},
+	{Name: "towpath.zookeeper.tls.ca", Effect: "PEM file with the authorities to trust; blank means the system's. Towpath's own key"},
+	{Name: "towpath.zookeeper.tls.cert", Effect: "PEM file with the certificate to present, together with towpath.zookeeper.tls.key. Towpath's own key"},
+	{Name: "towpath.zookeeper.tls.key", Effect: "PEM file with the key of that certificate, not encrypted. Towpath's own key"},
+	{Name: "towpath.cluster.weight", Default: "1", Effect: "this server's share of the destinations, a whole number from 1 to 1000, beside the weights of the other servers. Towpath's own key"},
+	{Name: "towpath.cluster.rebalance", Default: "true", Effect: "move destinations to other servers, by an orderly hand-over, until each has its share; false leaves them where they run. Towpath's own key"},
 	{Name: "canal.aliyun.uid", Default: "0", Status: NotYet, Effect: "Aliyun account id for RabbitMQ", Why: whyQueue, Quiet: "0"},
 }
 
@@ -177,7 +185,8 @@ var instanceKeys = instanceScope([]Key{
 	{Name: "canal.instance.destination", Effect: "name of the destination; set by the server, for use in ${…}"},
 	{Name: "canal.file.data.dir", Default: "../conf", Effect: "meta.dat is kept in <this>/<destination>"},
 	{Name: "canal.file.flush.period", Default: "1000", Effect: "milliseconds between writes of meta.dat"},
-	{Name: "canal.zookeeper.flush.period", Default: "1000", Status: NotYet, Effect: "milliseconds between cursor writes to ZooKeeper", Why: whyZK, Quiet: "1000"},
+	{Name: "canal.zookeeper.flush.period", Default: "1000", Effect: "milliseconds between cursor writes to ZooKeeper, with default-instance.xml"},
+	{Name: "towpath.instance.preferred", Effect: "servers that shall run the destination when they can, ip:port, comma separated, most wanted first. Towpath's own key"},
 	{Name: "canal.auto.reset.latest.pos.mode", Default: "false", Effect: "after repeated failures at a position the source no longer has, go on at its current end; changes in between are lost"},
 
 	{Name: "canal.instance.memory.buffer.size", Default: "16384", Effect: "slots of the store, a power of two"},

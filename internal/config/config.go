@@ -84,9 +84,6 @@ func (c *Config) Startable() error {
 	if c.server.AdminManager != "" {
 		refuse("canal.admin.manager", whyManager)
 	}
-	if c.server.ZKServers != "" {
-		refuse("canal.zkServers", whyZK+"; a second server would deliver everything a second time")
-	}
 	if c.server.Mode != "tcp" {
 		refuse("canal.serverMode", "message queue producers are not supported in this version; use tcp")
 	}

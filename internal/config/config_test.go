@@ -61,6 +61,7 @@ func TestSampleFiles(t *testing.T) {
 		RegisterIP: "10.0.0.1", Port: 11111, MetricsPort: 11112, ServeTCP: true, Mode: "tcp",
 		Destinations: []string{"example"}, ConfDir: conf, AutoScan: true, ScanInterval: 5 * time.Second,
 		AdminPort: 11110, AdminUser: "admin", StoreBudget: 1 << 30,
+		ZooKeeper: ZooKeeper{SessionTimeout: 10 * time.Second}, Weight: 1, Rebalance: true,
 	}
 	if got := c.Server(); !reflect.DeepEqual(got, server) {
 		t.Errorf("Server = %+v\nwant %+v", got, server)
@@ -107,7 +108,7 @@ func TestManagerFile(t *testing.T) {
 }
 
 func TestStartable(t *testing.T) {
-	for key, value := range map[string]string{"canal.zkServers": "127.0.0.1:2181", "canal.serverMode": "rocketMQ", "canal.admin.manager": "x:8089"} {
+	for key, value := range map[string]string{"canal.serverMode": "rocketMQ", "canal.admin.manager": "x:8089"} {
 		c := load(t, LoadOptions{Home: home(t, map[string]string{"canal.properties": "a=b\n" + key + "=" + value})})
 		err := c.Startable()
 		if err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "canal.properties:2") {

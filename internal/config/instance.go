@@ -33,15 +33,15 @@ func (c *Config) Instance(destination string) (Instance, error) {
 	if err != nil {
 		return Instance{}, fmt.Errorf("destination %s: %w", destination, err)
 	}
-	profile, err := c.profile(destination)
+	meta, err := c.meta(destination)
 	if err != nil {
 		return Instance{}, err
 	}
 	r := &instanceReader{p: p}
 	in := r.read(c)
-	in.Meta = profile
+	in.Meta = meta
 	in.FlushPeriod = r.duration("canal.file.flush.period", time.Millisecond)
-	if profile == MetaZooKeeper {
+	if meta.InZooKeeper() {
 		in.FlushPeriod = r.duration("canal.zookeeper.flush.period", time.Millisecond)
 	}
 	in.Lazy = c.destinationValue(destination, "lazy").is("true")
@@ -151,14 +151,21 @@ func (r *instanceReader) fail(key, value string, src Source, want string) {
 // flag reads what Spring's editor for booleans accepts.
 func (r *instanceReader) flag(key string) bool {
 	v, src := r.lookup(key)
-	switch strings.ToLower(v) {
-	case "true", "on", "yes", "1":
-		return true
-	case "false", "off", "no", "0", "":
-		return false
+	b, ok := parseBool(v)
+	if !ok {
+		r.fail(key, v, src, "want true or false")
 	}
-	r.fail(key, v, src, "want true or false")
-	return false
+	return b
+}
+
+func parseBool(text string) (value, ok bool) {
+	switch strings.ToLower(text) {
+	case "true", "on", "yes", "1":
+		return true, true
+	case "false", "off", "no", "0", "":
+		return false, true
+	}
+	return false, false
 }
 
 // number reads a whole number in [low, high] as Spring does: blanks inside are
@@ -237,6 +244,8 @@ func (r *instanceReader) read(c *Config) Instance {
 
 		Master:  r.endpoint(c, "master"),
 		Standby: r.endpoint(c, "standby"),
+
+		Preferred: r.addresses("towpath.instance.preferred"),
 
 		ServerID:          r.serverID(),
 		User:              r.text("canal.instance.dbUsername"),
@@ -326,25 +335,53 @@ func (r *instanceReader) endpoint(c *Config, role string) Endpoint {
 	}
 }
 
-// address reads host:port; as in Canal the last ':' divides and brackets are
-// not needed around an IPv6 address. The result has them.
+// address reads host:port.
 func (r *instanceReader) address(key string) string {
 	v, src := r.lookup(key)
 	if v == "" {
 		return ""
 	}
-	plain := strings.NewReplacer("[", "", "]", "").Replace(v)
+	address, err := parseAddress(v)
+	if err != nil {
+		r.fail(key, v, src, err.Error())
+	}
+	return address
+}
+
+// addresses reads host:port, comma separated; each is in the result once.
+func (r *instanceReader) addresses(key string) []string {
+	v, src := r.lookup(key)
+	var list []string
+	for item := range strings.SplitSeq(v, ",") {
+		if item = trim(item); item == "" {
+			continue
+		}
+		address, err := parseAddress(item)
+		if err != nil {
+			r.fail(key, v, src, fmt.Sprintf("%q: %v", item, err))
+			return nil
+		}
+		if !slices.Contains(list, address) {
+			list = append(list, address)
+		}
+	}
+	return list
+}
+
+// parseAddress reads host:port; as in Canal the last ':' divides and brackets
+// are not needed around an IPv6 address. The result has them. The error says
+// what would be right.
+func parseAddress(text string) (string, error) {
+	plain := strings.NewReplacer("[", "", "]", "").Replace(text)
 	i := strings.LastIndexByte(plain, ':')
 	if i <= 0 {
-		r.fail(key, v, src, "want host:port, or [address]:port for IPv6")
-		return ""
+		return "", errors.New("want host:port, or [address]:port for IPv6")
 	}
 	host, port := trim(plain[:i]), trim(plain[i+1:])
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || host == "" {
-		r.fail(key, v, src, "want host:port with a port from 1 to 65535")
-		return ""
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" {
+		return "", errors.New("want host:port with a port from 1 to 65535")
 	}
-	return net.JoinHostPort(host, port)
+	return net.JoinHostPort(host, port), nil
 }
 
 func (r *instanceReader) serverID() uint32 {

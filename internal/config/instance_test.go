@@ -40,6 +40,10 @@ func TestInstanceErrors(t *testing.T) {
 		{"manager mode", "canal.instance.d.mode=manager", address, "canal-admin is not supported"},
 		{"mode", "canal.instance.global.mode=foo", address, "want spring"},
 		{"group", "canal.instance.global.spring.xml=classpath:spring/group-instance.xml", address, "two sources"},
+		{"zookeeper alone", "canal.instance.global.spring.xml=classpath:spring/default-instance.xml", address, `canal.instance.global.spring.xml = "classpath:spring/default-instance.xml" (`},
+		{"zookeeper alone, other key", "canal.instance.d.spring.xml=default-instance.xml\ncanal.zkServers=", address, "canal.properties:1): this keeps cursors in ZooKeeper: set canal.zkServers"},
+		{"preferred", "", address + "towpath.instance.preferred=10.0.0.1:11111,10.0.0.2", `instance.properties:2): "10.0.0.2": want host:port`},
+		{"preferred port", "", address + "towpath.instance.preferred=10.0.0.1:0", "port from 1 to 65535"},
 		{"unknown xml", "canal.instance.global.spring.xml=classpath:spring/mine.xml", address, "want file-instance.xml"},
 		{"syntax", "", `x=\u1`, "instance.properties:1"},
 	} {
@@ -92,7 +96,7 @@ func TestInstanceValues(t *testing.T) {
 		"canal.instance.connectionCharset=utf8mb4", "canal.instance.gtidon=ON", "canal.instance.memory.batch.mode=ITEMSIZE",
 		"canal.instance.detecting.interval.time=", "canal.instance.parser.parallelThreadSize=0", "canal.instance.filter.regex=",
 		"canal.instance.master.trustCertificateKeyStoreUrl=file:../a", "canal.instance.master.clientCertificateKeyStoreUrl=../conf/c.pem",
-		"canal.instance.dbPassword=${pw:x}", "pw=p$w",
+		"canal.instance.dbPassword=${pw:x}", "pw=p$w", "towpath.instance.preferred = 10.0.0.2:11111, ::1:11112,,10.0.0.2:11111",
 	}, "\n")
 	in, err := instance(t, "canal.instance.detecting.interval.time=3\ncanal.instance.filter.regex=a\ncanal.instance.global.lazy=TRUE\ncanal.instance.d.lazy=false\ncanal.instance.global.spring.xml=spring/memory-instance.xml\ncanal.instance.binlog.format= row ,", own)
 	if err != nil {
@@ -107,6 +111,7 @@ func TestInstanceValues(t *testing.T) {
 		{"position", in.Master.Start.Offset, int64(1234)},
 		{"timestamp", in.Master.Start.Timestamp, int64(16)},
 		{"server id", in.ServerID, uint32(0)},
+		{"preferred", strings.Join(in.Preferred, " "), "10.0.0.2:11111 [::1]:11112"},
 		{"tls", in.Master.TLS.Mode, "REQUIRED"},
 		{"versions", strings.Join(in.Master.TLS.Versions, " "), "TLSv1.2 TLSv1.3"},
 		{"trust store", in.Master.TLS.TrustStore.URL, "file:../a"},
@@ -189,26 +194,32 @@ func TestCustomSpringFile(t *testing.T) {
 		return `<?xml version="1.0" encoding="UTF-8"?><beans><bean id="metaManager" class="com.alibaba.otter.canal.meta.` + meta + `"/>
 <bean id="eventParser"><property name="logPositionManager"><bean class="com.alibaba.otter.canal.parse.index.` + position + `"><constructor-arg><bean class="com.alibaba.otter.canal.parse.index.MetaLogPositionManager"/></constructor-arg></bean></property><property name="x"><bean class="other.Thing"/></property></bean></beans>`
 	}
+	const index = "com.alibaba.otter.canal.parse.index."
 	for _, c := range []struct {
 		name, xml string
 		want      MetaMode
+		positions string
 		err       string
 	}{
-		{"file", bean("FileMixedMetaManager", "FailbackLogPositionManager"), MetaFile, ""},
-		{"memory", bean("MemoryMetaManager", "MemoryLogPositionManager"), MetaMemory, ""},
-		{"zookeeper", bean("PeriodMixedMetaManager", "FailbackLogPositionManager"), MetaZooKeeper, ""},
-		{"unknown meta", bean("MyMetaManager", "FailbackLogPositionManager"), 0, "MyMetaManager"},
-		{"unknown position", bean("MemoryMetaManager", "ZooKeeperLogPositionManager"), 0, "ZooKeeperLogPositionManager"},
-		{"none", "<beans/>", 0, "no bean metaManager"},
-		{"broken", "<beans><bean", 0, "EOF"},
+		{"file", bean("FileMixedMetaManager", "FailbackLogPositionManager"), MetaFile, "", ""},
+		{"memory", bean("MemoryMetaManager", "MemoryLogPositionManager"), MetaMemory, "", ""},
+		{"zookeeper", bean("PeriodMixedMetaManager", "FailbackLogPositionManager"), MetaZooKeeper, "", ""},
+		{"mixed", bean("MixedMetaManager", "MixedLogPositionManager"), MetaZooKeeperMixed, index + "MixedLogPositionManager", ""},
+		{"pure zookeeper", bean("ZooKeeperMetaManager", "ZooKeeperLogPositionManager"), MetaZooKeeperPure, index + "ZooKeeperLogPositionManager", ""},
+		{"file and position in zookeeper", bean("FileMixedMetaManager", "PeriodMixedLogPositionManager"), MetaFile, index + "PeriodMixedLogPositionManager", ""},
+		{"memory and position in zookeeper", bean("MemoryMetaManager", "ZooKeeperLogPositionManager"), 0, "", "cursors are in memory"},
+		{"unknown meta", bean("MyMetaManager", "FailbackLogPositionManager"), 0, "", "MyMetaManager"},
+		{"unknown position", bean("FileMixedMetaManager", "FileMixedLogPositionManager"), 0, "", "FileMixedLogPositionManager"},
+		{"none", "<beans/>", 0, "", "no bean metaManager"},
+		{"broken", "<beans><bean", 0, "", "EOF"},
 	} {
 		got, err := readProfile([]byte(c.xml))
-		if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+		if got != (profile{c.want, c.positions}) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %v, %v; want %v, %q", c.name, got, err, c.want, c.err)
 		}
 	}
 	cfg := load(t, LoadOptions{Home: home(t, map[string]string{
-		"canal.properties":      "canal.instance.d.spring.xml=classpath:spring/mine.xml\ncanal.instance.master.address=h:1\ncanal.zookeeper.flush.period=7",
+		"canal.properties":      "canal.instance.d.spring.xml=classpath:spring/mine.xml\ncanal.instance.master.address=h:1\ncanal.zookeeper.flush.period=7\ncanal.zkServers=zk:2181",
 		"spring/mine.xml":       bean("PeriodMixedMetaManager", "FailbackLogPositionManager"),
 		"d/instance.properties": "",
 	})})

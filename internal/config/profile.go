@@ -23,6 +23,8 @@ var metaManagers = map[string]MetaMode{
 	"com.alibaba.otter.canal.meta.FileMixedMetaManager":   MetaFile,
 	"com.alibaba.otter.canal.meta.MemoryMetaManager":      MetaMemory,
 	"com.alibaba.otter.canal.meta.PeriodMixedMetaManager": MetaZooKeeper,
+	"com.alibaba.otter.canal.meta.MixedMetaManager":       MetaZooKeeperMixed,
+	"com.alibaba.otter.canal.meta.ZooKeeperMetaManager":   MetaZooKeeperPure,
 }
 
 // The classes a logPositionManager may be made of: positions in memory, falling
@@ -33,10 +35,23 @@ var positionManagers = map[string]bool{
 	"com.alibaba.otter.canal.parse.index.FailbackLogPositionManager": true,
 }
 
-// profile finds the meta mode of a destination from its mode and spring.xml
-// keys. A file it does not know by name is read, and refused unless its bean
-// classes say plainly what it is.
-func (c *Config) profile(destination string) (MetaMode, error) {
+// The classes of a logPositionManager that keep a position of their own in
+// ZooKeeper, in the destination's node parse. Here the cursors alone say where to
+// go on, which is at or before that position.
+var positionsInZooKeeper = map[string]bool{
+	"com.alibaba.otter.canal.parse.index.ZooKeeperLogPositionManager":   true,
+	"com.alibaba.otter.canal.parse.index.MixedLogPositionManager":       true,
+	"com.alibaba.otter.canal.parse.index.PeriodMixedLogPositionManager": true,
+}
+
+// profile is what a Spring file says.
+type profile struct {
+	meta      MetaMode
+	positions string // class of positionsInZooKeeper that it names; "" for none
+}
+
+// meta finds the meta mode of a destination from its mode and spring.xml keys.
+func (c *Config) meta(destination string) (MetaMode, error) {
 	mode := c.destinationValue(destination, "mode")
 	if !mode.is("spring") {
 		want := "want spring"
@@ -45,32 +60,81 @@ func (c *Config) profile(destination string) (MetaMode, error) {
 		}
 		return 0, newValueError(destination, mode.key, mode.value, mode.src, want)
 	}
-	file := c.destinationValue(destination, "spring.xml")
+	file := c.destinationValue(destination, springKey)
+	p, err := c.profile(file)
+	if err == nil && p.meta.InZooKeeper() && c.server.ZooKeeper.Servers == "" {
+		err = errors.New("this keeps cursors in ZooKeeper: set canal.zkServers to its servers, or use classpath:spring/file-instance.xml")
+	}
+	if err != nil {
+		return 0, newValueError(destination, file.key, file.value, file.src, err.Error())
+	}
+	return p.meta, nil
+}
+
+// springKey is the end of the keys that name a Spring file.
+const springKey = "spring.xml"
+
+// profile finds out what the Spring file stands for. One that it does not know
+// by name is read, and refused unless its bean classes say plainly what it is.
+// The error says what would be right.
+func (c *Config) profile(file selected) (profile, error) {
 	name := path.Base(strings.ReplaceAll(strings.TrimPrefix(file.value, "classpath:"), `\`, "/"))
 	if m, ok := profiles[name]; ok {
-		return m, nil
+		return profile{meta: m}, nil
 	}
 	if name == "group-instance.xml" {
-		return 0, newValueError(destination, file.key, file.value, file.src, whyGroup)
+		return profile{}, errors.New(whyGroup)
 	}
 	data, err := readBounded(c.resource(file.value))
 	if err == nil {
-		var m MetaMode
-		if m, err = readProfile(data); err == nil {
-			return m, nil
+		var p profile
+		if p, err = readProfile(data); err == nil {
+			return p, nil
 		}
 	}
-	return 0, newValueError(destination, file.key, file.value, file.src,
-		fmt.Sprintf("want file-instance.xml, memory-instance.xml, default-instance.xml or a file like them: %v", err))
+	return profile{}, fmt.Errorf("want file-instance.xml, memory-instance.xml, default-instance.xml or a file like them: %w", err)
+}
+
+// profileFindings are the remarks on the Spring files of destinations, one for
+// each key that selects one and each remark.
+func (c *Config) profileFindings(destinations []string) []Finding {
+	var all []Finding
+	seen := map[string]bool{}
+	for _, d := range destinations {
+		file := c.destinationValue(d, springKey)
+		if seen[file.key] {
+			continue
+		}
+		seen[file.key] = true
+		p, err := c.profile(file)
+		if err != nil {
+			continue // Instance says so
+		}
+		add := func(message string) {
+			all = append(all, Finding{Kind: SuspectValue, Keys: []string{file.key}, Source: file.src, Message: message})
+		}
+		if c.server.ZooKeeper.Servers != "" && !p.meta.InZooKeeper() {
+			where := "in meta.dat on this server"
+			if p.meta == MetaMemory {
+				where = "in memory"
+			}
+			add(fmt.Sprintf("cursors are kept %s, as in Canal, and with canal.zkServers another server may take the destination over: it does not have them and misses or repeats changes; use classpath:spring/default-instance.xml", where))
+		}
+		if p.positions != "" {
+			add(fmt.Sprintf("the position that %s keeps in ZooKeeper (node parse) is neither read nor written; the cursors say where to start", p.positions[strings.LastIndexByte(p.positions, '.')+1:]))
+		}
+	}
+	return all
 }
 
 // readProfile recognises a Spring file by the class of its metaManager bean and
-// the classes inside its logPositionManager property.
-func readProfile(data []byte) (MetaMode, error) {
+// the classes inside its logPositionManager property. A position in ZooKeeper
+// cannot make up for cursors in memory: there would be nothing to start from.
+func readProfile(data []byte) (profile, error) {
 	d := xml.NewDecoder(bytes.NewReader(data))
 	d.Strict = true
 	var (
-		meta      MetaMode
+		p         profile
 		found     bool
 		positions int // depth inside the logPositionManager property, 0 outside
 	)
@@ -80,23 +144,25 @@ func readProfile(data []byte) (MetaMode, error) {
 			break
 		}
 		if err != nil {
-			return 0, err
+			return profile{}, err
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
 			class := attribute(t, "class")
 			if t.Name.Local == "bean" && attribute(t, "id") == "metaManager" {
-				if meta, found = metaManagers[class]; !found {
-					return 0, fmt.Errorf("metaManager of class %q has no equivalent here", class)
+				if p.meta, found = metaManagers[class]; !found {
+					return profile{}, fmt.Errorf("metaManager of class %q has no equivalent here", class)
 				}
 			}
 			if strings.HasSuffix(class, ".GroupEventParser") {
-				return 0, errors.New(whyGroup)
+				return profile{}, errors.New(whyGroup)
 			}
 			if positions > 0 {
 				positions++
-				if class != "" && !positionManagers[class] {
-					return 0, fmt.Errorf("logPositionManager of class %q has no equivalent here", class)
+				if positionsInZooKeeper[class] {
+					p.positions = class
+				} else if class != "" && !positionManagers[class] {
+					return profile{}, fmt.Errorf("logPositionManager of class %q has no equivalent here", class)
 				}
 			} else if attribute(t, "name") == "logPositionManager" {
 				positions = 1
@@ -108,9 +174,12 @@ func readProfile(data []byte) (MetaMode, error) {
 		}
 	}
 	if !found {
-		return 0, errors.New("it has no bean metaManager")
+		return profile{}, errors.New("it has no bean metaManager")
 	}
-	return meta, nil
+	if p.positions != "" && p.meta == MetaMemory {
+		return profile{}, fmt.Errorf("logPositionManager of class %q has no equivalent here when cursors are in memory", p.positions)
+	}
+	return p, nil
 }
 
 func attribute(e xml.StartElement, name string) string {

@@ -37,8 +37,9 @@ func (f Finding) String() string {
 
 // Report looks through all files, -D and the environment for keys that do not
 // do what their author may think: unknown ones (with the nearest known name),
-// ones without effect (merged by reason), misplaced ones. Each key is named
-// once. Files that cannot be read are left to Load and Instance to complain of.
+// ones without effect (merged by reason), misplaced ones, Spring files that keep
+// cursors where a cluster has no use for them. Each key is named once for one
+// reason. Files that cannot be read are left to Load and Instance to complain of.
 func (c *Config) Report() []Finding {
 	r := &reporter{seen: map[string]bool{}, merged: map[string]int{}, findings: slices.Clone(c.findings)}
 	files := c.files()
@@ -58,6 +59,7 @@ func (c *Config) Report() []Finding {
 		}
 	}
 	r.hidden(files)
+	r.findings = append(r.findings, c.profileFindings(c.names())...)
 	for i := range r.findings {
 		slices.Sort(r.findings[i].Keys)
 	}
@@ -86,17 +88,22 @@ func (c *Config) files() fileSet {
 	if p, err := readOptional(filepath.Join(c.conf, "canal.properties")); err == nil {
 		set.global = p
 	}
-	names := slices.Clone(c.server.Destinations)
-	if folders, _, err := ReadFolders(c.server.ConfDir); err == nil {
-		names = slices.AppendSeq(names, maps.Keys(folders))
-	}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
+	for _, name := range c.names() {
 		if p, err := c.placeholders(name); err == nil && p.instance != nil {
 			set.instances = append(set.instances, p.instance)
 		}
 	}
 	return set
+}
+
+// names are the destinations that are listed or have a folder, sorted.
+func (c *Config) names() []string {
+	names := slices.Clone(c.server.Destinations)
+	if folders, _, err := ReadFolders(c.server.ConfDir); err == nil {
+		names = slices.AppendSeq(names, maps.Keys(folders))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // referenced gathers the names that stand in ${…}: keys people made up for use

@@ -70,6 +70,38 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestReportProfiles: where cursors are kept, in a cluster.
+func TestReportProfiles(t *testing.T) {
+	const (
+		cluster = "canal.zkServers=zk:2181\n"
+		address = "canal.instance.master.address=h:1\n"
+		mine    = "canal.instance.d.spring.xml=classpath:spring/mine.xml\n"
+	)
+	xml := `<beans><bean id="metaManager" class="com.alibaba.otter.canal.meta.PeriodMixedMetaManager"/><bean><property name="logPositionManager"><bean class="com.alibaba.otter.canal.parse.index.ZooKeeperLogPositionManager"/></property></bean></beans>`
+	for _, c := range []struct {
+		name, text string
+		want       []string // parts of the findings, in order
+	}{
+		{"one server", "", nil},
+		{"one server, memory", "canal.instance.global.spring.xml=memory-instance.xml", nil},
+		{"Canal's default", cluster, []string{"canal.instance.global.spring.xml (default): cursors are kept in meta.dat"}},
+		{"memory", cluster + "canal.instance.d.spring.xml=memory-instance.xml", []string{"canal.instance.d.spring.xml (canal.properties:2): cursors are kept in memory", "canal.instance.global.spring.xml (default): "}},
+		{"file", cluster + "canal.instance.global.spring.xml=classpath:spring/file-instance.xml", []string{"canal.instance.global.spring.xml (canal.properties:2): cursors"}},
+		{"zookeeper", cluster + "canal.instance.global.spring.xml=classpath:spring/default-instance.xml", nil},
+		{"position", cluster + mine + "canal.instance.global.spring.xml=default-instance.xml", []string{"canal.instance.d.spring.xml (canal.properties:2): the position that ZooKeeperLogPositionManager keeps in ZooKeeper (node parse) is neither"}},
+		{"no such file", cluster + "canal.instance.global.spring.xml=nowhere.xml", nil},
+	} {
+		dir := home(t, map[string]string{"canal.properties": c.text, "spring/mine.xml": xml, "d/instance.properties": address, "e/instance.properties": address})
+		var got []string
+		for _, f := range load(t, LoadOptions{Home: dir}).Report() {
+			got = append(got, strings.ReplaceAll(f.String(), filepath.Join(dir, "conf")+"/", ""))
+		}
+		if !slices.EqualFunc(got, c.want, strings.HasPrefix) {
+			t.Errorf("%s: Report =\n%s\nwant\n%s", c.name, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+		}
+	}
+}
+
 func TestEditDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string

@@ -103,6 +103,16 @@ func (l *launcher) flag(key string, words ...string) bool {
 	return false
 }
 
+// boolean is a key of Towpath's own: a word that is neither true nor false is an
+// error, unlike with flag.
+func (l *launcher) boolean(key string) bool {
+	b, ok := parseBool(l.text(key))
+	if !ok {
+		l.fail(key, "want true or false")
+	}
+	return b
+}
+
 // loadServer fills c.server from the main file.
 func (c *Config) loadServer() error {
 	l := &launcher{c: c}
@@ -119,7 +129,9 @@ func (c *Config) loadServer() error {
 		AutoScan:     l.flag("canal.auto.scan", "true", "on", "yes"),
 		ScanInterval: time.Duration(l.number("canal.auto.scan.interval", 1, 86400)) * time.Second,
 		StoreBudget:  l.size("towpath.store.budget", minStoreBudget),
-		ZKServers:    l.text("canal.zkServers"),
+		ZooKeeper:    l.zooKeeper(),
+		Weight:       l.number("towpath.cluster.weight", 1, 1000),
+		Rebalance:    l.boolean("towpath.cluster.rebalance"),
 		AdminManager: l.text("canal.admin.manager"),
 		AdminUser:    l.text("canal.admin.user"),
 		AdminPasswd:  l.text("canal.admin.passwd"),

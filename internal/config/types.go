@@ -20,7 +20,9 @@ type Server struct {
 
 	StoreBudget int64 // towpath.store.budget: bytes that all stores together may hold
 
-	ZKServers string // canal.zkServers; "" means no ZooKeeper
+	ZooKeeper ZooKeeper
+	Weight    int  // towpath.cluster.weight, 1 to 1000: this server's share of the destinations, beside the others' weights
+	Rebalance bool // towpath.cluster.rebalance: destinations move by themselves until the shares are right
 
 	AdminManager string // canal.admin.manager; not empty means manager mode
 	AdminPort    int    // 0 when canal.admin.port is blank
@@ -28,15 +30,37 @@ type Server struct {
 	AdminPasswd  string // as configured: the hash in hex
 }
 
+// ZooKeeper is how the servers of a cluster agree on who runs what.
+type ZooKeeper struct {
+	Servers        string        // canal.zkServers as zk.ParseServers reads it, and checked; "" means no ZooKeeper, one server alone
+	SessionTimeout time.Duration // towpath.zookeeper.session.timeout, asked for: 1 s to 10 min
+	Auth           string        // towpath.zookeeper.auth: user:password of the digest scheme; "" means none. Never shown
+	CreatorACL     bool          // towpath.zookeeper.acl is creator: who made a node is the only one to read and change it
+	TLS            bool          // towpath.zookeeper.tls
+
+	// PEM files, absolute; used when TLS is set. No CAFile means the
+	// authorities of the system, no CertFile and KeyFile no certificate.
+	CAFile, CertFile, KeyFile string
+}
+
 // MetaMode says where the cursors of an instance are kept.
 type MetaMode int
 
-// The meta modes, each named by the Spring file that selects it in Canal.
+// The meta modes, each named by the Spring file that selects it in Canal, or by
+// the metaManager of a file of one's own.
 const (
-	MetaFile      MetaMode = iota // file-instance.xml: memory and meta.dat
-	MetaMemory                    // memory-instance.xml and group-instance.xml
-	MetaZooKeeper                 // default-instance.xml
+	MetaFile           MetaMode = iota // file-instance.xml: memory and meta.dat
+	MetaMemory                         // memory-instance.xml and group-instance.xml
+	MetaZooKeeper                      // default-instance.xml (PeriodMixedMetaManager): memory, and cursors in ZooKeeper at intervals
+	MetaZooKeeperMixed                 // MixedMetaManager: memory, and ZooKeeper soon after each change
+	MetaZooKeeperPure                  // ZooKeeperMetaManager: ZooKeeper at each change
 )
+
+// InZooKeeper says whether the cursors are in ZooKeeper, where the server that
+// takes an instance over finds them.
+func (m MetaMode) InZooKeeper() bool {
+	return m == MetaZooKeeper || m == MetaZooKeeperMixed || m == MetaZooKeeperPure
+}
 
 // BatchMode says what the size of a batch counts.
 type BatchMode int
@@ -81,9 +105,10 @@ type KeyStore struct {
 type Instance struct {
 	Destination string
 	Meta        MetaMode
-	DataDir     string // <canal.file.data.dir>/<destination>
-	FlushPeriod time.Duration
+	DataDir     string        // <canal.file.data.dir>/<destination>
+	FlushPeriod time.Duration // canal.zookeeper.flush.period for cursors in ZooKeeper, else canal.file.flush.period
 	Lazy        bool
+	Preferred   []string // towpath.instance.preferred: the servers, ip:port, that shall run it when they can, most wanted first
 
 	Master  Endpoint
 	Standby Endpoint
