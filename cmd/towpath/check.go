@@ -144,21 +144,10 @@ func checkServer(c *config.Config) []finding {
 		}
 		all = append(all, finding{Severity: severity, Text: f.String()})
 	}
-	for _, err := range unjoin(startable(c)) {
+	for _, err := range unjoin(c.Startable()) {
 		all = append(all, configFailure("", err))
 	}
 	return all
-}
-
-// startable is Startable of the configuration and what this program lacks:
-// servers that share destinations. A second server would deliver everything a
-// second time.
-func startable(c *config.Config) error {
-	errs := unjoin(c.Startable())
-	if servers := c.Server().ZooKeeper.Servers; servers != "" {
-		errs = append(errs, fmt.Errorf("canal.zkServers = %q: ZooKeeper (several servers for one destination) is not supported in this version", servers))
-	}
-	return errors.Join(errs...)
 }
 
 // unjoin are the errors that errors.Join has put together.

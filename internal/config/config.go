@@ -187,3 +187,14 @@ func HostIP() string {
 	}
 	return "127.0.0.1"
 }
+
+// DataDir is the folder in which the server keeps what it has to remember. A
+// file that cannot be read counts as empty: whoever starts an instance is told.
+func (c *Config) DataDir() string {
+	p, err := c.placeholders("")
+	if err != nil {
+		p = &placeholders{sources: c.sources}
+	}
+	r := &instanceReader{p: p}
+	return c.path(r.text("canal.file.data.dir"))
+}

@@ -18,7 +18,7 @@ const NoBatch int64 = -1
 type Options struct {
 	// FirstBatchID is the first batch id each client gets; 1 if 0, as in Canal.
 	// A desk that follows another one of the same destination should be given
-	// BatchIDAt, so that a late ack for a batch of its predecessor is refused
+	// BatchIDAt or BatchIDOf, so that a late ack for a batch of its predecessor is refused
 	// and cannot hit a batch of its own.
 	FirstBatchID int64
 
@@ -40,6 +40,11 @@ type Options struct {
 // the epoch, which exceeds every id of an earlier desk that handed out fewer
 // than a million batches a second, and which JavaScript can still count.
 func BatchIDAt(t time.Time) int64 { return t.UnixMicro() }
+
+// BatchIDOf returns a first batch id for the desk of the nth server to serve a
+// destination: above those of the earlier ones unless one of them handed out four
+// billion batches.
+func BatchIDOf(n int32) int64 { return int64(n) << 32 }
 
 // Hooks are told what has happened, for the log. They are called with the
 // desk's lock held and must not call the desk. Each may be nil.

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
+	"github.com/towpath-cdc/towpath/internal/cluster"
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/delivery"
 	"github.com/towpath-cdc/towpath/internal/meta"
 	"github.com/towpath-cdc/towpath/internal/pipeline"
 	"github.com/towpath-cdc/towpath/internal/source"
 	"github.com/towpath-cdc/towpath/internal/store"
+	"github.com/towpath-cdc/towpath/internal/zk"
 )
 
 // Options are what an instance needs beside its configuration.
@@ -23,6 +25,11 @@ type Options struct {
 	Budget  *store.Budget     // shared by the instances of a process
 	Logger  *slog.Logger      // with the destination as an attribute
 	MetaLog func(line string) // takes the lines of meta.log; nil drops them
+
+	// In a cluster: the right to run the destination, and the tree in which its
+	// cursors may be kept. nil for a server that is alone.
+	Lease     *cluster.Lease
+	ZooKeeper *zk.Client
 }
 
 // Instance is the running pipeline of one destination. Start makes it, Stop
@@ -61,7 +68,7 @@ func Start(o Options) (*Instance, error) {
 		return nil, errors.Join(fmt.Errorf("destination %s: %w", c.Destination, err), i.meta.Close())
 	}
 	i.Desk = delivery.New(c.Destination, i.store, i.meta, i.address, delivery.Options{
-		FirstBatchID: firstBatchID(i.meta), Begin: i.pipeline.Begin, SetFilter: i.setFilter, Hooks: i.hooks()})
+		FirstBatchID: firstBatchID(i.meta, o.Lease), Guard: guard(o.Lease), Begin: i.pipeline.Begin, SetFilter: i.setFilter, Hooks: i.hooks()})
 	if err = i.Desk.ApplyFilters(); err != nil {
 		// A filter that was accepted before and is not any more: the stored
 		// subscription keeps it, the configured one is in force.
@@ -82,12 +89,24 @@ func Start(o Options) (*Instance, error) {
 
 // firstBatchID is where batch ids begin: at 1 when no client has been here yet,
 // as in Canal, and otherwise beyond all ids handed out before, so that a late
-// ack from before a restart cannot confirm a batch it does not mean.
-func firstBatchID(m meta.Manager) int64 {
-	if len(m.Snapshot()) == 0 {
+// ack from before a restart cannot confirm a batch it does not mean. The clocks
+// of several servers differ, so in a cluster it is the count of owners that tells.
+func firstBatchID(m meta.Manager, l *cluster.Lease) int64 {
+	switch {
+	case len(m.Snapshot()) == 0:
 		return 1
+	case l != nil:
+		return delivery.BatchIDOf(l.Epoch())
 	}
 	return delivery.BatchIDAt(time.Now())
+}
+
+// guard is the lease as the desk sees it.
+func guard(l *cluster.Lease) delivery.Guard {
+	if l == nil {
+		return nil
+	}
+	return l
 }
 
 // run reads until Stop, or until a person is needed.
@@ -102,6 +121,19 @@ func (i *Instance) run(ctx context.Context) {
 	i.log.Error("the instance has stopped reading and waits for a person; clients still get what is in the store", "reason", err)
 }
 
+// handOverPatience is for how long a planned hand-over waits for clients to ack
+// what they have in hand. What they do not ack by then they get again.
+const handOverPatience = 500 * time.Millisecond
+
+// HandOver ends the instance as Stop does, but first lets clients ack the
+// batches they have in hand, while it hands out nothing more.
+func (i *Instance) HandOver() error {
+	ctx, cancel := context.WithTimeout(context.Background(), handOverPatience)
+	defer cancel()
+	i.Desk.Drain(ctx)
+	return i.Stop()
+}
+
 // Stop ends the instance and waits until nothing of it runs: first the reading,
 // then waiting gets, then the cursors are saved.
 func (i *Instance) Stop() error {
@@ -114,31 +146,6 @@ func (i *Instance) Stop() error {
 	}
 	i.log.Info("stop successful....")
 	return nil
-}
-
-// openMeta opens the cursors as the instance is configured.
-func openMeta(o Options) (meta.Manager, error) {
-	c := &o.Config
-	if c.Meta == config.MetaMemory {
-		return meta.NewMemory(), nil
-	}
-	if c.Meta != config.MetaFile {
-		return nil, fmt.Errorf("destination %s: cursors in ZooKeeper (default-instance.xml) are not supported by this version; use classpath:spring/file-instance.xml", c.Destination)
-	}
-	return meta.OpenFile(meta.FileOptions{
-		Destination: c.Destination, Dir: c.DataDir, Period: c.FlushPeriod,
-		Flushed: func(moved []meta.Record) {
-			if o.MetaLog != nil {
-				for _, r := range moved {
-					o.MetaLog(r.LogLine())
-				}
-			}
-		},
-		Failed: func(err error) {
-			o.Logger.Error("cursors could not be written and are kept in memory; after a crash clients would get again what they acked since", "error", err)
-		},
-		Notice: func(text string) { o.Logger.Warn(text) },
-	})
 }
 
 // setFilter makes a client's filter that of the instance.

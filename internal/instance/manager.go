@@ -10,9 +10,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/towpath-cdc/towpath/internal/cluster"
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/server"
 	"github.com/towpath-cdc/towpath/internal/store"
+	"github.com/towpath-cdc/towpath/internal/zk"
 )
 
 // ManagerOptions are what a Manager works with.
@@ -20,6 +22,11 @@ type ManagerOptions struct {
 	Config *config.Config
 	Budget *store.Budget
 	Logger *slog.Logger // of the server
+
+	// Cluster decides which destinations run here, and ZooKeeper is where it keeps
+	// them. nil for a server that is alone, which runs all.
+	Cluster   *cluster.Member
+	ZooKeeper *zk.Client
 
 	// InstanceLogger returns the logger of a destination and where its meta.log
 	// lines go.
@@ -44,10 +51,12 @@ type Manager struct {
 type slot struct {
 	op sync.Mutex // held while the destination is started or stopped
 
-	mu      sync.Mutex
-	running *Instance // nil when it does not run
-	lazy    bool      // waits for its first client
-	err     error     // why the last start failed
+	mu        sync.Mutex
+	running   *Instance          // nil when it does not run
+	lazy      bool               // waits for its first client
+	err       error              // why the last start failed
+	contender *cluster.Contender // nil when this server does not compete for it
+	preferred []string           // the servers it prefers, as it was told
 }
 
 // NewManager returns a manager that runs nothing yet.
@@ -114,32 +123,50 @@ func (m *Manager) start(destination string, byClient bool) error {
 		return err
 	}
 	defer s.op.Unlock()
-	if s.instance() != nil {
+	if s.instance() != nil || s.competes() != nil {
 		return nil
 	}
-	in, lazy, err := m.open(destination, byClient)
-	s.set(in, lazy, err)
+	c, err := m.configuration(destination)
+	switch {
+	case err != nil:
+		s.set(nil, c.Lazy, err)
+		return err
+	case c.Lazy && !byClient:
+		m.o.Logger.Info("the instance is lazy and starts with its first client", "instance", destination)
+		s.set(nil, true, nil)
+		return nil
+	case m.o.Cluster != nil:
+		return m.compete(s, c)
+	}
+	in, err := m.open(c, nil)
+	s.set(in, c.Lazy, err)
 	return err
 }
 
-// open reads the configuration of a destination and starts it.
-func (m *Manager) open(destination string, byClient bool) (in *Instance, lazy bool, err error) {
-	log, metaLog := m.o.InstanceLogger(destination)
+// configuration reads the configuration of a destination.
+func (m *Manager) configuration(destination string) (config.Instance, error) {
 	c, err := m.o.Config.Instance(destination)
-	if err == nil {
-		if c.Lazy && !byClient {
-			m.o.Logger.Info("the instance is lazy and starts with its first client", "instance", destination)
-			return nil, true, nil
-		}
-		in, err = Start(Options{Config: c, Budget: m.o.Budget, Logger: log, MetaLog: metaLog})
-	}
 	if err != nil {
-		err = fmt.Errorf("instance %s does not start: %w", destination, err)
-		m.o.Logger.Error("start failed", "instance", destination, "error", err)
-		return nil, c.Lazy, err
+		return c, m.startFailed(destination, err)
 	}
-	m.o.Logger.Info(fmt.Sprintf("start CanalInstances[%s] successfully", destination))
-	return in, c.Lazy, nil
+	return c, nil
+}
+
+func (m *Manager) startFailed(destination string, err error) error {
+	err = fmt.Errorf("instance %s does not start: %w", destination, err)
+	m.o.Logger.Error("start failed", "instance", destination, "error", err)
+	return err
+}
+
+// open starts a destination.
+func (m *Manager) open(c config.Instance, l *cluster.Lease) (*Instance, error) {
+	log, metaLog := m.o.InstanceLogger(c.Destination)
+	in, err := Start(Options{Config: c, Budget: m.o.Budget, Logger: log, MetaLog: metaLog, Lease: l, ZooKeeper: m.o.ZooKeeper})
+	if err != nil {
+		return nil, m.startFailed(c.Destination, err)
+	}
+	m.o.Logger.Info(fmt.Sprintf("start CanalInstances[%s] successfully", c.Destination))
+	return in, nil
 }
 
 // Stop stops a destination if it runs.
@@ -158,12 +185,23 @@ func (m *Manager) stop(destination string, forget bool) error {
 	if forget {
 		defer m.drop(destination, s)
 	}
+	if c := s.competes(); c != nil {
+		c.Withdraw() // stops it, if it runs here
+		s.setCompetes(nil, nil)
+		s.set(nil, false, nil)
+		return nil
+	}
 	in := s.instance()
 	s.set(nil, false, nil)
 	if in == nil {
 		return nil
 	}
-	if err := in.Stop(); err != nil {
+	return m.stopped(destination, in.Stop())
+}
+
+// stopped logs the end of an instance.
+func (m *Manager) stopped(destination string, err error) error {
+	if err != nil {
 		m.o.Logger.Error("stop failed", "instance", destination, "error", err)
 		return err
 	}
@@ -184,7 +222,11 @@ func (m *Manager) drop(destination string, s *slot) {
 }
 
 // Reload stops a destination and starts it with the configuration as it is now.
+// In a cluster this server stays its owner, unless the new configuration is wrong.
 func (m *Manager) Reload(destination string) error {
+	if done, err := m.restart(destination); done {
+		return err
+	}
 	return errors.Join(m.Stop(destination), m.Start(destination))
 }
 
@@ -202,7 +244,7 @@ func (m *Manager) Close() {
 }
 
 // Lookup implements server.Registry.
-func (m *Manager) Lookup(_ context.Context, destination string, start bool) (server.Instance, error) {
+func (m *Manager) Lookup(ctx context.Context, destination string, start bool) (server.Instance, error) {
 	s := m.slot(destination, false)
 	if s == nil {
 		return nil, server.ErrNotStarted
@@ -212,7 +254,7 @@ func (m *Manager) Lookup(_ context.Context, destination string, start bool) (ser
 		if err := m.start(destination, true); err != nil {
 			return nil, fmt.Errorf("%w: %w", server.ErrNotStarted, err)
 		}
-		in, _ = s.state()
+		in = s.settled(ctx)
 	}
 	if in == nil {
 		return nil, server.ErrNotStarted

@@ -1,0 +1,652 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/towpath-cdc/towpath/internal/zk"
+	"github.com/towpath-cdc/towpath/internal/zktree"
+)
+
+// Runner is what there is to run for a destination.
+type Runner interface {
+	// Start runs it. An error means that it cannot run here as things are; then
+	// the destination is left to others and tried again later.
+	Start(l *Lease) error
+
+	// Stop ends it and returns when nothing of it runs. With handOver the lease
+	// still lasts, and what clients have confirmed shall be saved; else another
+	// server may run it already.
+	Stop(handOver bool) error
+}
+
+// Times of the election.
+const (
+	// JavaDelay is how long a vacant running node is left alone when the last
+	// owner may have been a Java server: ServerRunningMonitor's delayTime.
+	JavaDelay = 5 * time.Second
+
+	// returnDelay leaves an owner that has lost its session together with
+	// everybody else the time to come back to what it still runs.
+	returnDelay = time.Second
+
+	// Abstention is for how long a server that has given a destination up on
+	// purpose does not take it again.
+	Abstention = 15 * time.Second
+
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
+
+// Role is what a server is for a destination.
+type Role string
+
+// The roles.
+const (
+	RoleWaiting Role = "waiting" // for ZooKeeper
+	RoleStandby Role = "standby" // another server runs it, or may take it first
+	RoleOwner   Role = "owner"
+	RoleFailed  Role = "failed" // it did not start here and is tried again later
+)
+
+// Status is how a contender stands.
+type Status struct {
+	Destination string
+	Role        Role
+	Owner       string    // address of the server that runs it, as far as is known
+	Since       time.Time // of the role
+	Why         string    // in words, for a person
+}
+
+// Contender competes for one destination.
+type Contender struct {
+	m           *Member
+	destination string
+	preferred   []string
+	runner      Runner
+	log         *slog.Logger
+
+	ctx      context.Context // ends with Withdraw
+	cancel   context.CancelFunc
+	done     chan struct{}
+	commands chan command
+
+	// What follows belongs to the goroutine of run.
+	lease    *Lease // nil when the instance does not run
+	children shape  // of the destination's node when it was taken
+	pending  string        // id of a lease whose creation was not answered
+	last     holder
+	vacant   time.Duration // since when the running node is known to be missing
+	returned bool          // the vacancy was found when a session began
+	abstain  time.Duration // not to be taken before
+	failures int
+
+	mu     sync.Mutex
+	status Status
+}
+
+// holder is the last server seen to own a destination.
+type holder struct {
+	address string
+	session int64
+	towpath bool // it is a Towpath server
+	yielded bool // it was asked to give the destination up
+}
+
+// command is something to do in the contender's goroutine.
+type command struct {
+	do   func(ctx context.Context, s *zk.Session) error
+	done chan error
+}
+
+func newContender(m *Member, destination string, preferred []string, r Runner) *Contender {
+	c := &Contender{
+		m: m, destination: destination, preferred: preferred, runner: r, log: m.o.Logger.With("destination", destination),
+		done: make(chan struct{}), commands: make(chan command),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.set(RoleWaiting, "", "ZooKeeper has not answered yet")
+	return c
+}
+
+// Destination is what is competed for.
+func (c *Contender) Destination() string { return c.destination }
+
+// Status tells how it stands.
+func (c *Contender) Status() Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status
+}
+
+func (c *Contender) set(r Role, owner, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.status.Role != r || c.status.Owner != owner {
+		c.status.Since = time.Now()
+	}
+	c.status = Status{Destination: c.destination, Role: r, Owner: owner, Since: c.status.Since, Why: why}
+}
+
+// Withdraw ends the competition: the instance is handed over if it runs here,
+// and this server's node among the competitors is removed. It returns when that
+// is done, which without ZooKeeper takes a few seconds.
+func (c *Contender) Withdraw() {
+	c.cancel()
+	<-c.done
+}
+
+// Release hands the destination over to whoever takes it. This server takes it
+// again only when nobody does for a while. It is an error when it is not the owner.
+func (c *Contender) Release(ctx context.Context, why string) error {
+	return c.call(ctx, func(ctx context.Context, s *zk.Session) error {
+		if c.lease == nil {
+			return fmt.Errorf("destination %s does not run on this server", c.destination)
+		}
+		c.handOver(s, why, Abstention)
+		return nil
+	})
+}
+
+// Restart stops the instance and starts it anew, with this server as the owner
+// throughout. When it does not start, the destination is left to other servers.
+// On a server that does not own it nothing happens.
+func (c *Contender) Restart(ctx context.Context) error {
+	return c.call(ctx, func(ctx context.Context, s *zk.Session) error {
+		if c.lease == nil {
+			c.abstain = 0 // what kept it from starting may have been mended
+			return nil
+		}
+		id, epoch := c.lease.ID(), c.lease.Epoch()
+		if err := c.runner.Stop(true); err != nil {
+			c.log.Error("the instance did not stop cleanly", "error", err)
+		}
+		c.lease.end()
+		c.lease = nil
+		c.m.owned.Add(-1)
+		return c.start(ctx, s, id, epoch)
+	})
+}
+
+// errWithdrawn is returned for a command to a contender that has ended.
+var errWithdrawn = errors.New("this server does not compete for the destination any more")
+
+// call runs a command in the contender's goroutine.
+func (c *Contender) call(ctx context.Context, do func(context.Context, *zk.Session) error) error {
+	cmd := command{do: do, done: make(chan error, 1)}
+	select {
+	case c.commands <- cmd:
+	case <-ctx.Done():
+		return fmt.Errorf("destination %s: ZooKeeper does not answer: %w", c.destination, context.Cause(ctx))
+	case <-c.done:
+		return errWithdrawn
+	}
+	select {
+	case err := <-cmd.done:
+		return err
+	case <-c.done:
+		return errWithdrawn
+	}
+}
+
+// run competes, session after session.
+func (c *Contender) run() {
+	defer close(c.done)
+	defer c.m.forget(c)
+	for c.ctx.Err() == nil {
+		s, changed := c.m.current()
+		if s != nil {
+			c.campaign(s)
+			continue
+		}
+		select {
+		case <-changed:
+		case <-c.ctx.Done():
+		}
+	}
+	if c.lease != nil {
+		s, _, err := c.lease.Guard()
+		if err != nil {
+			s = nil
+		}
+		c.handOver(s, "this server stops it", 0)
+	}
+}
+
+// campaign competes in one session, until that or the contender ends. A lease
+// that is held then is suspended.
+func (c *Contender) campaign(s *zk.Session) {
+	ctx, cancel := within(c.ctx, s)
+	defer cancel()
+	var registration sync.WaitGroup
+	registration.Go(func() { c.m.keep(ctx, s, zktree.Competitor(c.destination, c.m.o.Address)) })
+	c.compete(ctx, s)
+	switch {
+	case c.lease == nil:
+	case s.Err() != nil:
+		c.lease.suspend()
+		c.set(RoleWaiting, "", "the session with ZooKeeper has ended; the instance is kept but hands out nothing")
+	default:
+		c.handOver(s, "this server stops it", 0) // before the registration goes
+	}
+	cancel()
+	registration.Wait()
+}
+
+// compete looks at the running node and does what it asks for, again and again.
+func (c *Contender) compete(ctx context.Context, s *zk.Session) {
+	c.returned = true
+	var n *node
+	for ctx.Err() == nil {
+		if n == nil {
+			var err error
+			if n, err = c.look(ctx, s); err != nil {
+				sleep(ctx, 100*time.Millisecond)
+				n = nil
+				continue
+			}
+		}
+		orders := c.m.view.changed()
+		if !c.act(ctx, s, n) {
+			n = nil // what was done has changed it
+			continue
+		}
+		c.returned = false
+		timer := time.NewTimer(c.pause(n))
+		select {
+		case <-n.watch:
+			n = nil
+		case cmd := <-c.commands:
+			cmd.done <- cmd.do(ctx, s)
+			n = nil
+		case <-orders:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// node is the running node as it was found.
+type node struct {
+	exists  bool
+	running zktree.ServerRunning
+	bad     error // its data cannot be read
+	stat    zk.Stat
+	watch   <-chan zk.Event
+}
+
+// look reads the running node and watches it.
+func (c *Contender) look(ctx context.Context, s *zk.Session) (*node, error) {
+	path := zktree.Running(c.destination)
+	for {
+		data, st, watch, err := s.GetW(ctx, path)
+		if err == nil {
+			n := &node{exists: true, stat: st, watch: watch}
+			n.running, n.bad = zktree.ParseServerRunning(data)
+			return n, nil
+		}
+		if !errors.Is(err, zk.ErrNoNode) {
+			return nil, err
+		}
+		_, exists, watch, err := s.ExistsW(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		if !exists {
+			return &node{watch: watch}, nil
+		}
+	}
+}
+
+// act does what the running node as it is asks for. It reports whether the
+// picture still holds afterwards.
+func (c *Contender) act(ctx context.Context, s *zk.Session, n *node) bool {
+	switch {
+	case n.exists && n.stat.EphemeralOwner == s.ID():
+		return c.own(ctx, s, n)
+	case n.exists:
+		c.standBy(ctx, s, n)
+		return true
+	default:
+		return c.claim(ctx, s)
+	}
+}
+
+// own is for a running node of this very session.
+func (c *Contender) own(ctx context.Context, s *zk.Session, n *node) bool {
+	c.vacant = 0
+	switch {
+	case c.lease == nil:
+		return c.adopt(ctx, s, n)
+	case n.bad != nil || n.running.Address != c.m.o.Address:
+		c.log.Error("the running node was overwritten, so this server gives the destination up", "by", n.running.Address, "error", n.bad)
+		c.drop(false)
+		c.deleteRunning(s, n.stat.Version, "")
+		c.abstain = sinceBoot() + Abstention
+		return false
+	case !n.running.Active:
+		c.handOver(s, "somebody has set active=false in the running node", Abstention)
+		return false
+	case n.stat.Version != 0:
+		// Written again with the same content; the checks of Guard want version 0.
+		c.lease.suspend()
+		return c.remake(ctx, s, n)
+	}
+	if order, ok := c.m.view.order(c.destination); ok && order.To != c.m.o.Address {
+		c.handOver(s, "it is to move to "+order.To, Abstention)
+		return false
+	}
+	if c.m.draining.Load() {
+		c.handOver(s, "this server is being drained", 0)
+		return false
+	}
+	return true
+}
+
+// adopt is for a running node that is this session's although no instance runs:
+// one whose creation was never answered, or one that could not be deleted.
+func (c *Contender) adopt(ctx context.Context, s *zk.Session, n *node) bool {
+	if c.pending != "" {
+		owner, st, err := s.Get(ctx, zktree.TowpathDestination(c.destination))
+		if err != nil {
+			return false
+		}
+		if string(owner) == ownership(c.m.o.Address, c.pending) {
+			_ = c.start(ctx, s, c.pending, st.Version) // its status tells
+			return false
+		}
+	}
+	c.deleteRunning(s, n.stat.Version, "")
+	return false
+}
+
+// standBy is for a running node of another session.
+func (c *Contender) standBy(ctx context.Context, s *zk.Session, n *node) {
+	c.vacant, c.pending = 0, ""
+	if c.lease != nil {
+		c.log.Error("another server has taken the destination, so the instance stops here", "owner", n.running.Address)
+		c.drop(false)
+	}
+	seen := holder{address: n.running.Address, session: n.stat.EphemeralOwner, yielded: n.bad == nil && !n.running.Active}
+	if seen.session == c.last.session && c.last.towpath {
+		seen.towpath = true
+	} else if st, ok, err := s.Exists(ctx, zktree.TowpathServer(seen.address)); err == nil && ok && st.EphemeralOwner == seen.session {
+		seen.towpath = true
+	}
+	if seen.address == c.m.o.Address && seen.address != c.last.address {
+		c.log.Warn("the running node has this server's address but belongs to another session: it is of this server's last run, or two servers have the same address")
+	} else if seen.address != c.last.address {
+		c.log.Info("standing by", "owner", seen.address, "towpath", seen.towpath)
+	}
+	c.last = seen
+	c.set(RoleStandby, seen.address, "it runs on "+seen.address)
+}
+
+// claim is for a missing running node: it is taken when its time has come.
+func (c *Contender) claim(ctx context.Context, s *zk.Session) bool {
+	now := sinceBoot()
+	if c.vacant == 0 {
+		c.vacant = now
+	}
+	if c.lease == nil && c.due() > now {
+		c.set(RoleStandby, "", "nobody runs it; another server may take it first")
+		return true
+	}
+	return c.take(ctx, s)
+}
+
+// never is a time that does not come.
+const never = time.Duration(1<<63 - 1)
+
+// due is when this server may take a vacant running node.
+func (c *Contender) due() time.Duration {
+	delay, ok := c.m.view.patience(c)
+	if !ok {
+		return never
+	}
+	return max(c.vacant+delay, c.vacant+c.courtesy(), c.abstain)
+}
+
+// courtesy is how long a vacant node is left to its last owner.
+func (c *Contender) courtesy() time.Duration {
+	switch l := c.last; {
+	case l.address == "" || l.yielded || l.address == c.m.o.Address:
+		return 0
+	case !l.towpath:
+		return JavaDelay
+	case c.returned:
+		return returnDelay
+	}
+	return 0
+}
+
+// pause is for how long nothing is to be done unless something changes.
+func (c *Contender) pause(n *node) time.Duration {
+	const longest = time.Hour
+	if n.exists {
+		return longest
+	}
+	due := c.due()
+	if due == never {
+		return longest
+	}
+	return min(max(0, due-sinceBoot()), longest)
+}
+
+// take makes the running node.
+func (c *Contender) take(ctx context.Context, s *zk.Session) bool {
+	id := fmt.Sprintf("%016x-%d", uint64(s.ID()), c.m.leases.Add(1))
+	before, unchanged, err := c.inspect(ctx, s)
+	if err != nil {
+		return false
+	}
+	epoch, err := c.acquire(ctx, s, id, before.leases)
+	switch {
+	case err == nil:
+	case errors.Is(err, zk.ErrConnectionLost) || errors.Is(err, context.DeadlineExceeded):
+		c.pending = id // looking again tells
+		return false
+	case errors.Is(err, zk.ErrNodeExists) || errors.Is(err, zk.ErrNoNode):
+		return false // somebody was quicker, or a lease has just gone
+	default:
+		if ctx.Err() == nil {
+			c.log.Error("cannot take the destination", "error", err)
+			sleep(ctx, time.Second)
+		}
+		return false
+	}
+	c.children = before.shape
+	c.children.version++ // the running node
+	if c.lease != nil && unchanged {
+		c.lease.resume(s, id)
+		c.log.Info("the running node is made again; the instance has gone on running", "lease", id)
+		c.set(RoleOwner, c.m.o.Address, "")
+		return false
+	}
+	if c.lease != nil {
+		c.log.Warn("another server may have run the destination meanwhile, so the instance starts anew from the stored cursors")
+		c.drop(false)
+	}
+	_ = c.start(ctx, s, id, epoch) // its status tells
+	return false
+}
+
+// ownership is what is in the node of a destination under /towpath.
+func ownership(address, lease string) string { return address + " " + lease }
+
+// acquire is the transaction that makes this server the owner. It returns how
+// many there have been.
+func (c *Contender) acquire(ctx context.Context, s *zk.Session, id string, leases []string) (epoch int32, err error) {
+	ops := []zk.Op{
+		zk.CreateOp(zktree.Running(c.destination), zktree.ServerRunning{Active: true, Address: c.m.o.Address}.Append(nil), zk.Ephemeral),
+		zk.CreateOp(zktree.Lease(c.destination, id), []byte(c.m.o.Address), zk.Ephemeral),
+		zk.SetOp(zktree.TowpathDestination(c.destination), []byte(ownership(c.m.o.Address, id)), zk.AnyVersion),
+	}
+	for _, l := range leases { // of owners that have lost the running node and may not know it
+		ops = append(ops, zk.DeleteOp(zktree.TowpathDestination(c.destination)+"/"+l, zk.AnyVersion))
+	}
+	results, err := s.Multi(ctx, ops...)
+	if err != nil {
+		return 0, err
+	}
+	return results[2].Stat.Version, nil
+}
+
+// remake makes a running node anew that was written to.
+func (c *Contender) remake(ctx context.Context, s *zk.Session, n *node) bool {
+	id := c.lease.ID()
+	_, err := s.Multi(ctx,
+		zk.DeleteOp(zktree.Running(c.destination), n.stat.Version),
+		zk.CreateOp(zktree.Running(c.destination), zktree.ServerRunning{Active: true, Address: c.m.o.Address}.Append(nil), zk.Ephemeral),
+		zk.CheckOp(zktree.Lease(c.destination, id), zk.AnyVersion))
+	if err == nil {
+		c.children.version += 2
+		c.lease.resume(s, id)
+	}
+	return false
+}
+
+// start runs the instance under a new lease. When it does not start the node is
+// given back, and tried again later.
+func (c *Contender) start(ctx context.Context, s *zk.Session, id string, epoch int32) error {
+	c.pending = ""
+	l := newLease(c.destination, c.m.fence, s, id, epoch)
+	c.set(RoleOwner, c.m.o.Address, "it is starting")
+	if err := c.runner.Start(l); err != nil {
+		l.end()
+		c.deleteRunning(s, 0, id)
+		wait := min(firstRetry<<min(c.failures, 10), lastRetry)
+		c.failures++
+		c.abstain = sinceBoot() + wait
+		c.last = holder{address: c.m.o.Address}
+		c.set(RoleFailed, "", err.Error())
+		c.log.Error("the instance did not start, so the destination is left to other servers and tried again later", "error", err, "retry_in", wait)
+		return err
+	}
+	c.lease, c.failures, c.abstain = l, 0, 0
+	c.last = holder{address: c.m.o.Address, session: s.ID(), towpath: true}
+	c.m.owned.Add(1)
+	c.m.touch()
+	c.m.view.taken(ctx, s, c.destination, c.m.o.Address)
+	c.set(RoleOwner, c.m.o.Address, "")
+	c.log.Info("this server runs the destination", "lease", id, "epoch", epoch)
+	return nil
+}
+
+// drop ends the lease and stops the instance, without a word to ZooKeeper.
+func (c *Contender) drop(handOver bool) {
+	l := c.lease
+	c.lease = nil
+	if !handOver {
+		l.end()
+	}
+	if err := c.runner.Stop(handOver); err != nil {
+		c.log.Error("the instance did not stop cleanly", "error", err)
+	}
+	l.end()
+	c.m.owned.Add(-1)
+	c.m.touch()
+}
+
+// handOver stops the instance and gives the running node up, last of all. s is
+// nil when the lease is not valid: then there is nothing to give up.
+func (c *Contender) handOver(s *zk.Session, why string, abstention time.Duration) {
+	begun := time.Now()
+	id := c.lease.ID()
+	c.drop(s != nil)
+	if s != nil {
+		c.deleteRunning(s, zk.AnyVersion, id)
+	}
+	c.last = holder{address: c.m.o.Address, session: c.last.session, towpath: true, yielded: true}
+	c.abstain = sinceBoot() + abstention
+	c.set(RoleStandby, "", why)
+	c.log.Info("the destination is handed over", "why", why, "took", time.Since(begun).Round(time.Millisecond))
+}
+
+// deleteRunning deletes the running node of this session, together with the
+// lease if there is an id. What fails is found, and tried again, by the next look.
+func (c *Contender) deleteRunning(s *zk.Session, version int32, id string) {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	st, ok, err := s.Exists(ctx, zktree.Running(c.destination))
+	if err != nil || ok && st.EphemeralOwner != s.ID() {
+		return
+	}
+	if version == zk.AnyVersion {
+		version = st.Version
+	}
+	var ops []zk.Op
+	if id != "" {
+		ops = append(ops, zk.DeleteOp(zktree.Lease(c.destination, id), zk.AnyVersion))
+	}
+	if ok {
+		ops = append(ops, zk.DeleteOp(zktree.Running(c.destination), version))
+	}
+	if _, err := s.Multi(ctx, ops...); err != nil && s.Err() == nil {
+		c.log.Warn("the running node could not be deleted yet", "error", err)
+	}
+}
+
+// shape is what the children of a destination's node were at a moment, to tell
+// later whether anybody else has owned the destination.
+type shape struct {
+	version int32 // counts children made and deleted
+	names   map[string]bool
+}
+
+type inspection struct {
+	shape
+	leases []string // of Towpath owners
+}
+
+// inspect reads who was here. unchanged says that nobody has owned the
+// destination since this server did: since then children have come and gone as
+// can be seen, and the running node has gone once.
+func (c *Contender) inspect(ctx context.Context, s *zk.Session) (found inspection, unchanged bool, err error) {
+	names, st, err := s.Children(ctx, zktree.Destination(c.destination))
+	if errors.Is(err, zk.ErrNoNode) {
+		err = s.CreateParents(ctx, zktree.Running(c.destination))
+	}
+	if err != nil {
+		return found, false, err
+	}
+	found.version, found.names = st.Cversion, make(map[string]bool)
+	for _, n := range names {
+		found.names[n] = true
+	}
+	leases, _, err := s.Children(ctx, zktree.TowpathDestination(c.destination))
+	if errors.Is(err, zk.ErrNoNode) {
+		err = s.CreateParents(ctx, zktree.Lease(c.destination, "0"))
+	}
+	if err != nil {
+		return found, false, err
+	}
+	for _, l := range leases {
+		if zktree.IsLease(l) {
+			found.leases = append(found.leases, l)
+		}
+	}
+	return found, c.lease != nil && found.follows(c.children), nil
+}
+
+// follows tells whether the running node has been deleted once and nothing but
+// visible children was made or deleted since.
+func (now shape) follows(then shape) bool {
+	changes := int32(1)
+	for n := range now.names {
+		if !then.names[n] {
+			changes++
+		}
+	}
+	for n := range then.names {
+		if !now.names[n] {
+			changes++
+		}
+	}
+	return now.version == then.version+changes
+}
