@@ -9,6 +9,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -60,20 +61,30 @@ func (z *ZooKeeper) mode(ctx context.Context, i int) (string, error) {
 var errNoLeader = errors.New("no ZooKeeper server is the leader")
 
 // Leader is the index of the server that leads now, 0 for a single one. It is an
-// error when none does; AwaitLeader waits. Servers that are paused are not asked
-// for longer than 5 s each.
+// error when none does; AwaitLeader waits. Paused servers delay the answer, by
+// up to 5 s, if no other leads.
 func (z *ZooKeeper) Leader() (int, error) { return z.leader(context.Background()) }
 
 func (z *ZooKeeper) leader(ctx context.Context) (int, error) {
-	for i, n := range z.nodes {
-		if !n.current().running() {
-			continue
-		}
-		if m, err := z.mode(ctx, i); err == nil && m != "follower" {
-			return i, nil
-		}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	leads := make(chan int, len(z.nodes))
+	var asking sync.WaitGroup
+	for i := range z.nodes {
+		asking.Go(func() {
+			if m, err := z.mode(ctx, i); err == nil && m != "follower" {
+				leads <- i
+				cancel() // no need to wait for the others
+			}
+		})
 	}
-	return 0, errNoLeader
+	asking.Wait()
+	select {
+	case i := <-leads:
+		return i, nil
+	default:
+		return 0, errNoLeader
+	}
 }
 
 // AwaitLeader waits until a server leads.

@@ -57,11 +57,7 @@ func (z *ZooKeeper) closeSession(ctx context.Context, i int, id int64) error {
 	if binary.BigEndian.Uint32(answer[4:]) == 0 {
 		return errNoSession
 	}
-	var closeSession int32 = -11 // ZooDefs.OpCode
-	request := binary.BigEndian.AppendUint32(nil, 8)
-	request = binary.BigEndian.AppendUint32(request, 1) // the request's number
-	request = binary.BigEndian.AppendUint32(request, uint32(closeSession))
-	if _, err := c.Write(request); err != nil {
+	if _, err := c.Write(closeRequest()); err != nil {
 		return fmt.Errorf("close session: %w", err)
 	}
 	if _, err := readFrame(c); err != nil {
@@ -81,6 +77,18 @@ func joinRequest(id int64) []byte {
 	password := sessionPassword(id)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(password)))
 	return append(b, password[:]...)
+}
+
+// opCloseSession is ZooDefs.OpCode.closeSession.
+const opCloseSession int32 = -11
+
+// closeRequest is a framed request to close the connection's session: a number
+// and the kind.
+func closeRequest() []byte {
+	kind := opCloseSession
+	b := binary.BigEndian.AppendUint32(nil, 8)
+	b = binary.BigEndian.AppendUint32(b, 1)
+	return binary.BigEndian.AppendUint32(b, uint32(kind))
 }
 
 // sessionPassword is what ZooKeeperServer.generatePasswd makes: bytes of a

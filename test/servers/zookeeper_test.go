@@ -6,11 +6,15 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/towpath-cdc/towpath/test/netfault"
 )
 
 // TestZooKeeper starts one server, writes to it and starts it again.
@@ -23,6 +27,7 @@ func TestZooKeeper(t *testing.T) {
 	if _, err := z.CLI("create", "/a/b/c"); err == nil || !strings.Contains(err.Error(), "Node does not exist") {
 		t.Errorf("create below a missing node: %v", err)
 	}
+	cutAfterRequest(t, z)
 	if err := z.Kill(0); err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +40,47 @@ func TestZooKeeper(t *testing.T) {
 	out, err := z.CLI("get", "/a")
 	if err != nil || !strings.Contains(out, "payload") {
 		t.Errorf("after a restart get /a = %q, %v", out, err)
+	}
+}
+
+// cutAfterRequest breaks a connection between a request and its answer: the server
+// carries the request out, the client is not told.
+func cutAfterRequest(t *testing.T, z *ZooKeeper) {
+	t.Helper()
+	p := netfault.New(t, z.Addr())
+	c, id, err := join(t.Context(), new(net.Dialer), p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if dump, err := z.FourLetter(0, "dump"); err != nil || !strings.Contains(dump, fmt.Sprintf("%#x", id)) {
+		t.Fatalf("sessions before: %q, %v, want %#x among them", dump, err, id)
+	}
+	done := p.CutAfter(netfault.ZooKeeperRequest(opCloseSession))
+	if _, err := c.Write(closeRequest()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(c); !errors.Is(err, syscall.ECONNRESET) || len(b) != 0 {
+		t.Errorf("the answer is %q, %v, want a reset", b, err)
+	}
+	<-done
+	// Left alone, the session would last 10 s.
+	deadline := time.After(8 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		dump, err := z.FourLetter(0, "dump")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(dump, fmt.Sprintf("%#x", id)) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("the session %#x that was to be closed is still there: %s", id, dump)
+		}
 	}
 }
 
