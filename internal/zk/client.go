@@ -173,8 +173,12 @@ func (c *Client) Close(ctx context.Context) error {
 	c.broadcast()
 	c.mu.Unlock()
 	if !first {
-		<-c.done
-		return nil
+		select {
+		case <-c.done:
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("close: %w", ended(ctx))
+		}
 	}
 	var err error
 	if s != nil {
@@ -183,13 +187,13 @@ func (c *Client) Close(ctx context.Context) error {
 	c.cancel(ErrClosed)
 	<-c.done
 	if err != nil && !errors.Is(err, ErrSessionExpired) {
-		return fmt.Errorf("session %s: %w", hex(s.id), err)
+		return fmt.Errorf("session %s: %w", hexID(s.id), err)
 	}
 	return nil
 }
 
-// hex is a session id as ZooKeeper's own logs and tools show it.
-func hex(id int64) string { return fmt.Sprintf("%#x", uint64(id)) }
+// hexID is a session id as ZooKeeper's own logs and tools show it.
+func hexID(id int64) string { return fmt.Sprintf("%#x", uint64(id)) }
 
 // Stats counts what was done.
 func (c *Client) Stats() Stats {
@@ -262,7 +266,7 @@ func (c *Client) serve(ctx context.Context, s *Session, l *link) error {
 func (c *Client) connect(ctx context.Context, s *Session) (*link, *Session) {
 	for {
 		server, pause := c.servers.server()
-		if !sleep(ctx, pause) {
+		if !sleep(ctx, pause) || s == nil && c.isClosing() {
 			return nil, s
 		}
 		request := connectRequest{lastZxid: c.lastZxid, timeout: c.config.SessionTimeout}
@@ -298,6 +302,12 @@ func (c *Client) connect(ctx context.Context, s *Session) (*link, *Session) {
 	}
 }
 
+func (c *Client) isClosing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing
+}
+
 // sleep says whether the pause passed before ctx ended.
 func sleep(ctx context.Context, pause time.Duration) bool {
 	if pause > 0 {
@@ -319,7 +329,6 @@ func (c *Client) attempt(ctx context.Context, server string, r connectRequest, p
 
 // connected makes a connection the session's.
 func (c *Client) connected(s *Session, l *link, r connectResponse, begun time.Time) {
-	c.outage.over()
 	s.attach(l, r.timeout, c.lastZxid, begun)
 	c.mu.Lock()
 	fresh := c.session != s
@@ -331,11 +340,13 @@ func (c *Client) connected(s *Session, l *link, r connectResponse, begun time.Ti
 	c.session, c.refused, c.failure = s, nil, nil
 	c.broadcast()
 	c.mu.Unlock()
-	message := "reconnected to zookeeper"
+	level, message := slog.LevelInfo, "reconnected to zookeeper"
 	if fresh {
 		message = "connected to zookeeper with a new session"
+	} else if c.outage.untold {
+		level = slog.LevelDebug
 	}
-	c.log.Info(message, "server", l.server, "session", hex(s.id), "timeout", r.timeout)
+	c.log.Log(context.Background(), level, message, "server", l.server, "session", hexID(s.id), "timeout", r.timeout)
 }
 
 // failed notes an attempt to connect that came to nothing.
@@ -349,7 +360,7 @@ func (c *Client) failed(s *Session, server string, err error) {
 	refused := c.refused
 	c.broadcast()
 	c.mu.Unlock()
-	if s != nil && refused != nil {
+	if s != nil {
 		s.refuse(refused)
 	}
 	c.log.Debug("attempt to connect to zookeeper failed", "server", server, "error", err)
@@ -364,17 +375,23 @@ func (c *Client) failed(s *Session, server string, err error) {
 func (c *Client) lost(s *Session, l *link, cause error) {
 	if time.Since(l.begun) >= steady {
 		c.servers.held(l.server)
+		c.outage = outage{}
 	}
 	c.mu.Lock()
 	c.failure = fmt.Errorf("%s: %w", l.server, cause)
 	c.mu.Unlock()
-	c.outage.begin()
-	c.log.Warn("connection to zookeeper lost", "server", l.server, "session", hex(s.id), "error", cause)
+	level := slog.LevelDebug
+	if _, tell := c.outage.due(); tell {
+		level = slog.LevelWarn
+	} else {
+		c.outage.untold = true
+	}
+	c.log.Log(context.Background(), level, "connection to zookeeper lost", "server", l.server, "session", hexID(s.id), "error", cause)
 }
 
 // expire ends a session that a server has declared over. There is none then.
 func (c *Client) expire(s *Session) *Session {
-	c.log.Error("zookeeper session expired: its ephemeral nodes are gone; opening a new one", "session", hex(s.id), "timeout", s.Timeout())
+	c.log.Error("zookeeper session expired: its ephemeral nodes are gone; opening a new one", "session", hexID(s.id), "timeout", s.Timeout())
 	c.leave(s, ErrSessionExpired)
 	return nil
 }
@@ -388,20 +405,17 @@ func (c *Client) leave(s *Session, err error) {
 	s.end(err)
 }
 
-// outage bounds how often one is told of.
+// outage is a time without a connection that held for long; its zero value has not
+// begun. It bounds how often the log tells of it.
 type outage struct {
 	since, told time.Time
+	untold      bool // the log has not told of the last loss
 }
 
-// outageReminder is how often the log tells that there still is no connection.
+// outageReminder is how often the log tells of an outage.
 const outageReminder = time.Minute
 
-// begin notes a loss that has been told.
-func (o *outage) begin() { o.since = time.Now(); o.told = o.since }
-
-func (o *outage) over() { *o = outage{} }
-
-// due says for how long there has been no connection and whether to tell.
+// due says for how long the outage lasts and whether to tell.
 func (o *outage) due() (down time.Duration, tell bool) {
 	now := time.Now()
 	if o.since.IsZero() {
@@ -409,7 +423,7 @@ func (o *outage) due() (down time.Duration, tell bool) {
 	}
 	tell = o.told.IsZero() || now.Sub(o.told) >= outageReminder
 	if tell {
-		o.told = now
+		o.told, o.untold = now, false
 	}
 	return now.Sub(o.since).Round(time.Second), tell
 }
@@ -428,7 +442,7 @@ func CloseSession(ctx context.Context, c Config, id int64, password []byte) erro
 	for {
 		server, pause := servers.server()
 		if !sleep(ctx, pause) {
-			return fmt.Errorf("close session %s: %w (last attempt: %w)", hex(id), ended(ctx), err)
+			return fmt.Errorf("close session %s: %w (last attempt: %w)", hexID(id), ended(ctx), err)
 		}
 		if err = closeAt(ctx, &c, server, request, servers.patience(c.SessionTimeout)); err == nil {
 			return nil

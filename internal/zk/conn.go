@@ -63,8 +63,15 @@ func (l *link) fail(cause error) {
 	})
 }
 
-// errHungUp is what a server does that is not serving: one without a quorum, or
-// behind what the client has seen.
+func (l *link) isDown() bool {
+	select {
+	case <-l.down:
+		return true
+	default:
+		return false
+	}
+}
+
 var errHungUp = errors.New("server closed the connection")
 
 // read reads one frame. It is valid until the next read.
@@ -140,6 +147,9 @@ func (l *link) handshake(c *Config, request connectRequest) (connectResponse, er
 		return connectResponse{}, fmt.Errorf("handshake: %w", err)
 	}
 	b, err := l.read()
+	if err == errHungUp {
+		err = fmt.Errorf("%w: it is not serving (no quorum?), or behind transaction %#x that this client has seen", err, request.lastZxid)
+	}
 	if err != nil {
 		return connectResponse{}, fmt.Errorf("handshake: %w", err)
 	}
@@ -233,11 +243,11 @@ func (r *rotation) held(server string) {
 	}
 }
 
-// patience bounds one attempt to connect. At first it is so short that every
-// server has its turn within a session's timeout; it doubles with every round,
-// for servers that are slow but serve.
+// patience bounds one attempt to connect. At first it is so short that after a
+// silent server has been given up the others have their turn within the session's
+// timeout; it doubles with every round, for servers that are slow but serve.
 func (r *rotation) patience(timeout time.Duration) time.Duration {
-	first := min(max(timeout/time.Duration(len(r.servers)+1), 200*time.Millisecond), 2*time.Second)
+	first := min(max(timeout/time.Duration(2*len(r.servers)), 200*time.Millisecond), 2*time.Second)
 	return min(first<<min(r.rounds, 10), max(first, timeout*2/3))
 }
 

@@ -293,11 +293,15 @@ func lost(r *request, cause error) error {
 	return fmt.Errorf("%w: %w", ErrConnectionLost, cause)
 }
 
-// refuse makes all requests fail until a connection comes about.
+// refuse makes all requests fail until the next attempt to connect; nil lets them
+// wait for it.
 func (s *Session) refuse(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refused = err
+	if err == nil {
+		return
+	}
 	for _, r := range s.waiting {
 		r.finish(err)
 	}
@@ -333,7 +337,7 @@ const writeBatch = 64 << 10
 func (s *Session) write(l *link) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	for !l.isDown() {
 		b, due, err := s.outgoing(l, time.Now())
 		if err != nil {
 			l.fail(err)
@@ -377,8 +381,8 @@ func (s *Session) outgoing(l *link, now time.Time) ([]byte, time.Duration, error
 		if !now.Before(silent) {
 			return nil, 0, fmt.Errorf("server said nothing for %v", now.Sub(since).Round(time.Millisecond))
 		}
-		if !s.pinged.IsZero() || silent.Before(due) {
-			due = silent
+		if silent.Before(due) || !s.pinged.IsZero() && !now.Before(due) {
+			due = silent // no second ping before the first is answered
 		}
 	}
 	var b []byte
@@ -420,9 +424,6 @@ func (s *Session) read(l *link) error {
 		if err != nil {
 			return err
 		}
-		if h.zxid > 0 {
-			s.c.lastZxid = h.zxid
-		}
 		switch h.xid {
 		case xidEvent:
 			err = s.event(d)
@@ -452,6 +453,11 @@ func (s *Session) answer(h replyHeader, d *decoder) error {
 	r, err := s.answered(h)
 	if err != nil {
 		return err
+	}
+	// Not from events: the transaction of one may have others still to come, which
+	// setting the watches again after it would miss.
+	if h.zxid > 0 {
+		s.c.lastZxid = h.zxid
 	}
 	switch h.code {
 	case codeSessionExpired:
