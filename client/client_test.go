@@ -18,7 +18,7 @@ import (
 	"github.com/towpath-cdc/towpath/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // entry is a ROWDATA entry of a table.
 func entry(table string) []byte {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,15 +25,30 @@ const unitMilliseconds = 2
 // another server, repeats the subscription if there was one, and rolls back, so
 // that whatever was not acked is delivered again. Acks of earlier batches then
 // give ErrStale.
+//
+// With Options.ZooKeeper a call that has to connect waits, until its context ends,
+// for a server that runs the destination and until no other process consumes as
+// this client. When the destination moves, or the right to consume is lost, the
+// connection is closed at once, whatever is under way on it.
 type Conn struct {
 	o       Options
 	turn    chan struct{} // holds a token while a request awaits its reply
 	closing context.Context
 	close   context.CancelFunc
+	news    chan struct{} // capacity 1: what servers are known may have changed
 
-	mu         sync.Mutex // guards what follows; not held while waiting
-	s          *session   // nil when not connected
-	addr       string     // of the server connected to last
+	servers  follower // nil when nobody tells where the destination moves
+	unfollow func()
+	elector  *elector // nil when the right to consume is not asked for
+
+	eventMu sync.Mutex // held while Options.Event is called
+	event   Event      // the last
+
+	mu         sync.Mutex              // guards what follows; not held while waiting
+	s          *session                // nil when not connected
+	target     string                  // the server of s, or the one being connected to
+	abort      context.CancelCauseFunc // ends the attempt to connect, nil without
+	addr       string                  // of the server connected to last
 	filter     string
 	subscribed bool
 	last       sequence // as of the last session
@@ -45,6 +61,7 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		return nil, err
 	}
 	if _, err := c.session(ctx); err != nil {
+		c.Close()
 		return nil, err
 	}
 	return c, nil
@@ -54,23 +71,35 @@ func newConn(o Options) (*Conn, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	c := &Conn{o: o.withDefaults(), turn: make(chan struct{}, 1)}
+	c := &Conn{o: o.withDefaults(), turn: make(chan struct{}, 1), news: make(chan struct{}, 1)}
 	c.closing, c.close = context.WithCancel(context.Background())
+	if f, ok := c.o.Discoverer.(follower); ok {
+		c.servers, c.unfollow = f, f.follow(c.moved)
+	}
+	if z := c.o.ZooKeeper; z != nil {
+		c.elector = newElector(z.zk, z.log, c.o.Destination, c.o.ClientID, z.background)
+		c.elector.lost, c.elector.waits = c.displaced, c.waits
+	}
 	return c, nil
 }
 
 // Close closes the connection and ends calls that wait. The server keeps the
-// subscription and whatever was not acked. A second Close is harmless.
+// subscription and whatever was not acked. With Options.ZooKeeper the right to
+// consume is given up after that, for which Close waits up to leaveLimit; should it
+// not be possible, the right ends with the ZooKeeper session. A second Close is
+// harmless.
 func (c *Conn) Close() error {
 	c.close()
 	c.mu.Lock()
-	s := c.s
-	c.s = nil
+	err := c.leave(ErrClosed)
 	c.mu.Unlock()
-	if s == nil {
-		return nil
+	if c.unfollow != nil {
+		c.unfollow()
 	}
-	return s.nc.Close()
+	if c.elector != nil {
+		c.elector.close()
+	}
+	return err
 }
 
 // Addr is the server that the connection is, or was last, made to.
@@ -98,8 +127,32 @@ func (c *Conn) Subscribe(ctx context.Context, filter string) error {
 }
 
 // Unsubscribe ends the subscription. The server keeps the position: subscribing
-// again goes on from there.
+// again goes on from there. With Options.ZooKeeper it also gives up the right to
+// consume, and the connection with it.
 func (c *Conn) Unsubscribe(ctx context.Context) error {
+	if c.elector != nil {
+		return c.unsubscribeLast(ctx)
+	}
+	return c.unsubscribe(ctx)
+}
+
+// unsubscribeLast unsubscribes and leaves the election. The server deletes the node
+// of the client with all that is under it, which must neither look like a
+// displacement nor be undone by creating it again.
+func (c *Conn) unsubscribeLast(ctx context.Context) error {
+	if err := c.exchange(ctx, 0, func(*session) error { return nil }); err != nil {
+		return err // it has to be elected first
+	}
+	c.elector.freeze()
+	err := c.unsubscribe(ctx)
+	c.mu.Lock()
+	closed := c.leave(ErrStale)
+	c.mu.Unlock()
+	c.elector.release()
+	return cmp.Or(err, closed)
+}
+
+func (c *Conn) unsubscribe(ctx context.Context) error {
 	return c.exchange(ctx, c.o.SOTimeout, func(s *session) error {
 		err := s.request("unsubscribe", &protocol.Unsub{Destination: c.o.Destination, ClientID: s.clientID})
 		if err != nil {
@@ -261,30 +314,82 @@ func (c *Conn) session(ctx context.Context) (*session, error) {
 	if c.closing.Err() != nil {
 		return nil, ErrClosed
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.closing, cancel)()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.closing, func() { cancel(ErrClosed) })()
+	t, err := c.elected(ctx)
+	if err != nil {
+		return nil, c.orClosed(err)
+	}
 	addrs, err := c.candidates(ctx)
 	if err != nil {
 		return nil, c.orClosed(err)
 	}
 	var errs []error
 	for _, addr := range addrs {
-		s, err := c.connect(ctx, addr)
+		s, err := c.attempt(ctx, cancel, addr, t)
 		if err == nil {
-			return s, c.adopt(s, addr)
+			return s, nil
 		}
 		errs = append(errs, fmt.Errorf("connect to %s: %w", addr, err))
 		if ctx.Err() != nil {
 			break
 		}
 	}
+	if err := context.Cause(ctx); errors.Is(err, ErrMoved) || errors.Is(err, ErrDisplaced) {
+		return nil, err
+	}
 	return nil, c.orClosed(errors.Join(errs...))
+}
+
+// elected waits for the right to consume; it is nil where that is not asked for.
+func (c *Conn) elected(ctx context.Context) (*term, error) {
+	if c.elector == nil {
+		return nil, nil
+	}
+	return c.elector.await(ctx)
+}
+
+// attempt makes a session with the server at addr the current one, unless the
+// destination moves or term t ends first: cancel, which cancels ctx, is called then.
+func (c *Conn) attempt(ctx context.Context, cancel context.CancelCauseFunc, addr string, t *term) (*session, error) {
+	c.mu.Lock()
+	c.target, c.abort = addr, cancel
+	c.mu.Unlock()
+	// What happened before the target was known went unnoticed.
+	if c.servers != nil {
+		c.redirect(c.servers.running())
+	}
+	if err := t.err(); err != nil {
+		cancel(err)
+	}
+	s, err := c.connect(ctx, addr)
+	if err == nil {
+		s.valid = t.err
+		err = c.adopt(ctx, s, addr)
+	}
+	c.mu.Lock()
+	c.abort = nil
+	if err != nil && c.s == nil {
+		c.target = ""
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if c.elector != nil {
+		c.elector.publish(s.nc.LocalAddr().String())
+	}
+	c.tell(Event{Kind: Connected, Addr: addr})
+	return s, nil
 }
 
 // candidates are the addresses to try, in the discoverer's order but beginning at
 // the server of the last connection: it is the likeliest to have the instance.
 func (c *Conn) candidates(ctx context.Context) ([]string, error) {
+	if c.servers != nil && c.servers.running() == "" {
+		c.tell(Event{Kind: Searching})
+	}
 	addrs, err := c.o.Discoverer.Addrs(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find canal server: %w", err)
@@ -301,7 +406,8 @@ func (c *Conn) candidates(ctx context.Context) ([]string, error) {
 	return slices.Concat(addrs[first:], addrs[:first]), nil
 }
 
-// connect opens a session and brings it to where the last one was.
+// connect opens a session and brings it to where the last one was. Servers number
+// batches each for itself.
 func (c *Conn) connect(ctx context.Context, addr string) (*session, error) {
 	s, err := open(ctx, &c.o, addr)
 	if err != nil {
@@ -309,7 +415,9 @@ func (c *Conn) connect(ctx context.Context, addr string) (*session, error) {
 	}
 	c.mu.Lock()
 	filter, subscribed := c.filter, c.subscribed
-	s.last, s.known = c.last.last, c.last.known
+	if addr == c.addr {
+		s.last, s.known = c.last.last, c.last.known
+	}
 	c.mu.Unlock()
 	if !subscribed {
 		return s, nil
@@ -327,13 +435,13 @@ func (c *Conn) connect(ctx context.Context, addr string) (*session, error) {
 	return s, nil
 }
 
-// adopt makes s the current session, unless Close came in between.
-func (c *Conn) adopt(s *session, addr string) error {
+// adopt makes s the current session, unless something ended the attempt in between.
+func (c *Conn) adopt(ctx context.Context, s *session, addr string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing.Err() != nil {
+	if err := context.Cause(ctx); err != nil {
 		s.nc.Close()
-		return ErrClosed
+		return err
 	}
 	c.s, c.addr = s, addr
 	return nil
@@ -345,6 +453,66 @@ func (c *Conn) drop(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.s == s {
-		c.s = nil
+		c.s, c.target = nil, ""
+	}
+}
+
+// leave gives up the session and the attempt to open one. The caller holds c.mu.
+func (c *Conn) leave(cause error) error {
+	if c.abort != nil {
+		c.abort(cause)
+	}
+	s := c.s
+	c.s, c.target = nil, ""
+	if s == nil {
+		return nil
+	}
+	return s.retire(cause)
+}
+
+// moved is told which server runs the destination, "" for none.
+func (c *Conn) moved(addr string) {
+	c.redirect(addr)
+	select {
+	case c.news <- struct{}{}:
+	default:
+	}
+}
+
+// redirect gives up a connection to another server than the one that runs the
+// destination. When none is known to, it is kept, for there is no better.
+func (c *Conn) redirect(addr string) {
+	c.mu.Lock()
+	gone := addr != "" && c.target != "" && addr != c.target
+	if gone {
+		_ = c.leave(ErrMoved) // what a close reports is of no use to anybody
+	}
+	c.mu.Unlock()
+	if gone {
+		c.tell(Event{Kind: Moved, Addr: addr})
+	}
+}
+
+// displaced is told that the right to consume is lost.
+func (c *Conn) displaced(err error) {
+	c.mu.Lock()
+	_ = c.leave(err)
+	c.mu.Unlock()
+	c.tell(Event{Kind: Displaced, Err: err})
+}
+
+// waits is told that another process consumes.
+func (c *Conn) waits(addr string) { c.tell(Event{Kind: Waiting, Addr: addr}) }
+
+// tell reports an event, unless it is the last one again.
+func (c *Conn) tell(e Event) {
+	if c.o.Event == nil {
+		return
+	}
+	c.eventMu.Lock()
+	defer c.eventMu.Unlock()
+	if e != c.event {
+		c.event = e
+		c.o.Event(e)
 	}
 }

@@ -22,10 +22,14 @@ type ConsumerOptions struct {
 	Wait time.Duration
 	// Retry decides, after an error, how long to wait before connecting again, or
 	// that the error ends the stream. failures counts the errors since the last
-	// reply, from 1. nil is Backoff(DefaultRetryMin, DefaultRetryMax).
+	// reply, from 1. nil is Backoff(DefaultRetryMin, DefaultRetryMax), in a cluster
+	// Backoff(ClusterRetryMin, ClusterRetryMax). In a cluster it is not asked about
+	// ErrMoved and ErrDisplaced, and a wait ends when another server runs the
+	// destination.
 	Retry func(failures int, err error) (wait time.Duration, again bool)
 	// Idle, if not nil, is called whenever the server had nothing within Wait; the
-	// stream ends when it returns false.
+	// stream ends when it returns false. It is not called while there is no server
+	// or another process consumes.
 	Idle func() bool
 }
 
@@ -34,6 +38,8 @@ const (
 	DefaultWait     = 100 * time.Millisecond
 	DefaultRetryMin = 100 * time.Millisecond
 	DefaultRetryMax = 10 * time.Second
+	ClusterRetryMin = 50 * time.Millisecond
+	ClusterRetryMax = time.Second
 )
 
 // Consumer reads a destination for as long as it is wanted.
@@ -48,6 +54,9 @@ func NewConsumer(o ConsumerOptions) *Consumer {
 	}
 	if o.Retry == nil {
 		o.Retry = Backoff(DefaultRetryMin, DefaultRetryMax)
+		if _, follows := o.Discoverer.(follower); follows || o.ZooKeeper != nil {
+			o.Retry = Backoff(ClusterRetryMin, ClusterRetryMax)
+		}
 	}
 	return &Consumer{o: o}
 }
@@ -101,9 +110,12 @@ func (c *Consumer) deliver(ctx context.Context, conn *Conn, yield func(*Batch, e
 	failures := 0
 	for {
 		b, err := conn.GetWithoutAck(ctx, c.o.BatchSize, c.o.Wait)
+		if errors.Is(err, ErrMoved) || errors.Is(err, ErrDisplaced) {
+			continue // to connect again waits for what is needed
+		}
 		if err != nil {
 			failures++
-			if err := c.pause(ctx, failures, err); err != nil {
+			if err := c.pause(ctx, conn, failures, err); err != nil {
 				return err
 			}
 			continue
@@ -121,8 +133,9 @@ func (c *Consumer) deliver(ctx context.Context, conn *Conn, yield func(*Batch, e
 	}
 }
 
-// pause waits as Retry says. It returns err when that is the end.
-func (c *Consumer) pause(ctx context.Context, failures int, err error) error {
+// pause waits as Retry says, or until there is another server. It returns err when
+// that is the end.
+func (c *Consumer) pause(ctx context.Context, conn *Conn, failures int, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -134,6 +147,8 @@ func (c *Consumer) pause(ctx context.Context, failures int, err error) error {
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return nil
+	case <-conn.news:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -22,6 +22,14 @@ var (
 	ErrGap = errors.New("a batch went elsewhere: does another program use this client id?")
 	// ErrAuth is wrapped by the error of a server that refuses user or password.
 	ErrAuth = errors.New("user or password refused")
+	// ErrMoved is returned by a call during which the destination moved to another
+	// server: see ZooKeeper. The next call connects there.
+	ErrMoved = errors.New("the destination moved to another server")
+	// ErrDisplaced is wrapped by the error of a call during which this process lost
+	// the right to consume: another process may consume in its place, ZooKeeper
+	// cannot be reached, or somebody deleted the node or asked for it. The next call
+	// waits until the process has the right again.
+	ErrDisplaced = errors.New("no longer the active client")
 	// ErrNoServer is returned when there is no address to connect to.
 	ErrNoServer = errors.New("no canal server known")
 )

@@ -8,6 +8,8 @@ import (
 	"math"
 	"net"
 	"time"
+
+	"github.com/towpath-cdc/towpath/internal/zktree"
 )
 
 // What Options fields are when zero, as in Canal's SimpleCanalConnector.
@@ -24,6 +26,10 @@ type Options struct {
 	Addr string
 	// Discoverer finds servers where there can be several.
 	Discoverer Discoverer
+	// ZooKeeper finds the server that runs the destination, follows it when it
+	// changes, and lets one process at a time consume as this client. It takes
+	// precedence over Discoverer.
+	ZooKeeper *ZooKeeper
 	// Destination names the change stream.
 	Destination string
 	// ClientID is the reader's number; the server keeps a position for each.
@@ -44,6 +50,9 @@ type Options struct {
 	MaxReply int
 	// Dial opens connections, for TLS or a proxy. nil is TCP.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Event, if not nil, is called when something happens to the connection, one
+	// call at a time. It must return soon and may not use the connection.
+	Event func(Event)
 }
 
 func (o Options) withDefaults() Options {
@@ -51,6 +60,9 @@ func (o Options) withDefaults() Options {
 	o.SOTimeout = cmp.Or(o.SOTimeout, DefaultSOTimeout)
 	o.IdleTimeout = cmp.Or(o.IdleTimeout, DefaultIdleTimeout)
 	o.MaxReply = cmp.Or(o.MaxReply, math.MaxInt32)
+	if o.ZooKeeper != nil {
+		o.Discoverer = o.ZooKeeper.Discover(o.Destination)
+	}
 	if o.Discoverer == nil && o.Addr != "" {
 		o.Discoverer = Static(o.Addr)
 	}
@@ -64,12 +76,19 @@ func (o Options) validate() error {
 	switch {
 	case o.Destination == "":
 		return errors.New("client options: no destination")
-	case o.Discoverer == nil && o.Addr == "":
+	case o.ZooKeeper == nil && o.Discoverer == nil && o.Addr == "":
 		return errors.New("client options: neither an address nor a discoverer")
+	case o.ZooKeeper != nil && o.ClientID < 0:
+		return fmt.Errorf("client options: client id %d cannot be a node in zookeeper", o.ClientID)
 	case o.SOTimeout < 0, o.IdleTimeout < 0, o.MaxReply < 0:
 		return errors.New("client options: negative timeout or limit")
 	case o.IdleTimeout.Milliseconds() > math.MaxInt32:
 		return fmt.Errorf("client options: idle timeout %v is over %v", o.IdleTimeout, math.MaxInt32*time.Millisecond)
+	}
+	if o.ZooKeeper != nil {
+		if err := zktree.CheckDestination(o.Destination); err != nil {
+			return fmt.Errorf("client options: %w", err)
+		}
 	}
 	return nil
 }
@@ -79,6 +98,16 @@ type Discoverer interface {
 	// Addrs are the servers' addresses, host:port, the best first. It is asked
 	// before each attempt to connect, so it should answer from what it knows.
 	Addrs(ctx context.Context) ([]string, error)
+}
+
+// follower is a Discoverer that tells when the destination moves.
+type follower interface {
+	Discoverer
+	// running is the server that runs the destination, "" if none is known.
+	running() string
+	// follow has f called with running whenever it may have changed, until stop is
+	// called; a call may still be under way then.
+	follow(f func(addr string)) (stop func())
 }
 
 // Static is a Discoverer of addresses that do not change. They are tried in turn.

@@ -29,6 +29,10 @@ type session struct {
 	o        *Options
 	clientID string
 
+	ended context.Context // done once the session was given up, with the reason
+	end   context.CancelCauseFunc
+	valid func() error // says why the caller may consume no longer; nil if it may
+
 	sequence // used by get only
 
 	mu   sync.Mutex // guards writing to nc, and held
@@ -78,12 +82,29 @@ func open(ctx context.Context, o *Options, addr string) (*session, error) {
 		r:        bufio.NewReaderSize(nc, readBuffer),
 		o:        o,
 		clientID: strconv.Itoa(int(o.ClientID)),
+		valid:    func() error { return nil },
 	}
+	s.ended, s.end = context.WithCancelCause(context.Background())
 	if err := s.interruptible(ctx, o.SOTimeout, s.authenticate); err != nil {
 		nc.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// retire gives the session up: calls under way and later ones fail with cause, also
+// those whose reply has come already.
+func (s *session) retire(cause error) error {
+	s.end(cause)
+	return s.nc.Close()
+}
+
+// usable says why nothing may be taken from the session or acked any more.
+func (s *session) usable() error {
+	if s.ended.Err() != nil {
+		return context.Cause(s.ended)
+	}
+	return s.valid()
 }
 
 // interruptible runs f, whose reads and writes end when ctx does or after limit
@@ -100,6 +121,9 @@ func (s *session) interruptible(ctx context.Context, limit time.Duration, f func
 	err := f()
 	if !stop() {
 		return context.Cause(ctx)
+	}
+	if err != nil && s.ended.Err() != nil {
+		return context.Cause(s.ended)
 	}
 	return err
 }
@@ -165,10 +189,7 @@ func (s *session) get(m *protocol.Get) (protocol.Messages, error) {
 		first := !s.begun
 		if s.next(reply.BatchID) {
 			s.begun = true
-			s.mu.Lock()
-			s.held = append(s.held, reply.BatchID)
-			s.mu.Unlock()
-			return reply, nil
+			return reply, s.hold(reply.BatchID)
 		}
 		if !first {
 			return protocol.Messages{}, ErrGap
@@ -177,6 +198,18 @@ func (s *session) get(m *protocol.Get) (protocol.Messages, error) {
 			return protocol.Messages{}, fmt.Errorf("get: %w", err)
 		}
 	}
+}
+
+// hold notes a batch that came. One that came too late is nobody's: the server will
+// deliver it again.
+func (s *session) hold(id int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(); err != nil {
+		return err
+	}
+	s.held = append(s.held, id)
+	return nil
 }
 
 // ask sends a GET and reads the answer.
@@ -269,6 +302,9 @@ func (s *session) writeRollback(id int64) error {
 
 // oldest checks that batch id is the oldest held.
 func (s *session) oldest(id int64) error {
+	if s.usable() != nil {
+		return ErrStale
+	}
 	switch slices.Index(s.held, id) {
 	case -1:
 		return ErrStale
