@@ -68,8 +68,10 @@ type Stats struct {
 
 // Start starts a proxy in front of target, which is host:port and need not be
 // there yet. Close ends it.
-func Start(target string) (*Proxy, error) {
-	l, err := listen()
+func Start(target string) (*Proxy, error) { return start("127.0.0.1", target) }
+
+func start(host, target string) (*Proxy, error) {
+	l, err := listen(host)
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +83,11 @@ func Start(target string) (*Proxy, error) {
 
 // listen takes a port below those that Linux gives to outgoing connections, so
 // that it is free again after a cut.
-func listen() (l net.Listener, err error) {
+func listen(host string) (l net.Listener, err error) {
 	const first, last, attempts = 10000, 32000, 100
 	for range attempts {
 		port := first + rand.IntN(last-first)
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+		if l, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port))); err == nil {
 			return l, nil
 		}
 	}
