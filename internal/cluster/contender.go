@@ -78,7 +78,7 @@ type Contender struct {
 	// What follows belongs to the goroutine of run.
 	lease    *Lease // nil when the instance does not run
 	children shape  // of the destination's node when it was taken
-	pending  string        // id of a lease whose creation was not answered
+	pending  string // id of a lease whose creation was not answered
 	last     holder
 	vacant   time.Duration // since when the running node is known to be missing
 	returned bool          // the vacancy was found when a session began

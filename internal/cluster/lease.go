@@ -31,8 +31,8 @@ type Lease struct {
 	lost        chan struct{} // closed when it is over
 
 	mu      sync.Mutex
-	session *zk.Session   // that the running node belongs to; nil while there is none
-	id      string        // of the lease node
+	session *zk.Session // that the running node belongs to; nil while there is none
+	id      string      // of the lease node
 	epoch   int32
 	change  chan struct{} // closed, and replaced, when session changes
 }

@@ -18,9 +18,9 @@ import (
 
 // Order asks for a destination to be moved.
 type Order struct {
-	To   string `json:"to"`   // address of the server that shall run it
-	By   string `json:"by"`   // who asks, for the log
-	AtMs int64  `json:"at"`   // since the epoch, for people
+	To   string `json:"to"` // address of the server that shall run it
+	By   string `json:"by"` // who asks, for the log
+	AtMs int64  `json:"at"` // since the epoch, for people
 }
 
 // ParseOrder reads the node of an order.

@@ -25,6 +25,7 @@ var modules = map[string][]string{
 	"github.com/go-mysql-org/go-mysql/":             {"internal/mysql"},
 	"github.com/klauspost/compress/zstd":            {"internal/pipeline"},
 	"github.com/pavlo-v-chernykh/keystore-go/v4":    {"internal/mysql"},
+	"golang.org/x/sys/unix":                         {"internal/cluster"},
 	"golang.org/x/text/encoding":                    {"internal/charset"},
 	"google.golang.org/protobuf/encoding/protowire": {"protocol"},
 	"software.sslmate.com/src/go-pkcs12":            {"internal/mysql"},
