@@ -311,7 +311,7 @@ func TestFollow(t *testing.T) {
 		}
 	})
 	t.Run("gives up with its context", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := Dial(ctx, Options{ZooKeeper: z, Destination: "nosuch"})
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "zookeeper has no server of nosuch") {

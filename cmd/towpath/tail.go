@@ -5,11 +5,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/towpath-cdc/towpath/client"
@@ -24,7 +26,13 @@ func init() {
 const tailHead = `Subscribes to a destination and prints its entries: for people, or as one JSON
 object a line. Entries are acked once they are printed, so that the next run goes
 on behind them. It ends at --count, --idle or an interrupt with exit code 0; at an
-error with 1, after trying to reconnect; at wrong options with 2.`
+error with 1, after trying to reconnect; at wrong options with 2.
+
+With --zk it finds the server that runs the destination and follows it when it
+changes. It takes part in the election of the client that consumes: while another
+process consumes under the client id it waits, and takes over when that ends. It
+goes on trying for as long as there is a ZooKeeper; --idle counts only while there
+is a server to ask.`
 
 // How often tail tries to connect before it gives up: a server that has never
 // answered is likely not there, one that has is likely coming back.
@@ -33,9 +41,14 @@ const (
 	tailTries      = 20
 )
 
+// tailZooKeeperLimit is how long tail tries to reach ZooKeeper at first.
+const tailZooKeeperLimit = 15 * time.Second
+
 // tailOptions are the flags of tail.
 type tailOptions struct {
 	server, destination string
+	zk, zkAuth          string
+	sessionTimeout      time.Duration
 	clientID            int
 	user, password      string
 	filter              string
@@ -49,6 +62,9 @@ func runTail(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.
 	var o tailOptions
 	flags := newFlags("tail", tailHead, stderr)
 	flags.StringVar(&o.server, "server", "127.0.0.1:11111", "`host:port` of the server; several, separated by commas, are tried in turn")
+	flags.StringVar(&o.zk, "zk", "", "`hosts` of ZooKeeper in place of --server, as in canal.zkServers: host:port, separated by commas")
+	flags.StringVar(&o.zkAuth, "zk-auth", "", "`user:password` for ZooKeeper's digest scheme; $TOWPATH_ZK_AUTH does not show in the list of processes")
+	flags.DurationVar(&o.sessionTimeout, "session-timeout", client.DefaultSessionTimeout, "`time` without a sign of life after which ZooKeeper lets another process consume")
 	flags.StringVar(&o.destination, "destination", "example", "`name` of the destination")
 	flags.IntVar(&o.clientID, "client-id", client.DefaultClientID, "`number` the server keeps our position under")
 	flags.StringVar(&o.filter, "filter", "", "`regex`, comma-separated, of schema.table; changes the filter of the instance for all its readers")
@@ -65,7 +81,7 @@ func runTail(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.
 	if code, ok := parseFlags(flags, args); !ok {
 		return code
 	}
-	if err := o.validate(); err != nil {
+	if err := cmp.Or(o.validate(), o.exclusive(flags)); err != nil {
 		return usageError("tail", stderr, err)
 	}
 	if err := o.run(ctx, stdout, stderr); err != nil {
@@ -85,6 +101,8 @@ func (o *tailOptions) validate() error {
 		return errors.New("--batch and --count must not be negative, nor --batch zero")
 	case o.timeout <= 0 || o.idle < 0:
 		return errors.New("--timeout and --idle must not be negative, nor --timeout zero")
+	case o.sessionTimeout <= 0:
+		return errors.New("--session-timeout must be positive")
 	case o.format != "text" && o.format != "json":
 		return fmt.Errorf("--format %q is neither text nor json", o.format)
 	case o.raw && o.format != "json":
@@ -95,25 +113,44 @@ func (o *tailOptions) validate() error {
 	return nil
 }
 
+// exclusive says what is wrong about the flags that go with --server or --zk.
+func (o *tailOptions) exclusive(flags *flag.FlagSet) (err error) {
+	flags.Visit(func(f *flag.Flag) {
+		switch {
+		case f.Name == "server" && o.zk != "":
+			err = errors.New("--server and --zk exclude each other")
+		case (f.Name == "zk-auth" || f.Name == "session-timeout") && o.zk == "":
+			err = fmt.Errorf("--%s needs --zk", f.Name)
+		}
+	})
+	return err
+}
+
 // run prints batches until it is time to stop.
 func (o *tailOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
+	connected := false
+	where := client.Options{Discoverer: client.Static(strings.Split(o.server, ",")...)}
+	retry := o.retry(stderr, &connected)
+	if o.zk != "" {
+		z, err := o.openZooKeeper(ctx)
+		if err != nil {
+			return err
+		}
+		defer z.Close()
+		log := &lockedWriter{w: stderr} // the connection reports from goroutines of its own
+		where = client.Options{ZooKeeper: z, Event: o.report(log)}
+		retry = retryCluster(log)
+	}
 	out := bufio.NewWriter(stdout)
 	print := o.printer(out, stdout)
 	left := o.count
 	last := time.Now()
-	connected := false
 	consumer := client.NewConsumer(client.ConsumerOptions{
-		Options: client.Options{
-			Discoverer:  client.Static(strings.Split(o.server, ",")...),
-			Destination: o.destination,
-			ClientID:    int16(o.clientID),
-			User:        o.user,
-			Password:    cmp.Or(o.password, os.Getenv("TOWPATH_PASSWORD")),
-		},
+		Options:   o.clientOptions(where),
 		Filter:    o.filter,
 		BatchSize: o.batchSize(),
 		Wait:      o.wait(),
-		Retry:     o.retry(stderr, &connected),
+		Retry:     retry,
 		Idle: func() bool {
 			connected = true
 			return o.idle == 0 || time.Since(last) < o.idle
@@ -142,6 +179,65 @@ func (o *tailOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 		last = time.Now()
 	}
 	return nil
+}
+
+// clientOptions are those of the client, for the servers of where.
+func (o *tailOptions) clientOptions(where client.Options) client.Options {
+	where.Destination = o.destination
+	where.ClientID = int16(o.clientID)
+	where.User = o.user
+	where.Password = cmp.Or(o.password, os.Getenv("TOWPATH_PASSWORD"))
+	return where
+}
+
+// openZooKeeper connects to ZooKeeper. That nobody is there is told, not waited out:
+// it is most likely a mistake.
+func (o *tailOptions) openZooKeeper(ctx context.Context) (*client.ZooKeeper, error) {
+	z, err := client.OpenZooKeeper(client.ZooKeeperOptions{
+		Servers:        o.zk,
+		Auth:           cmp.Or(o.zkAuth, os.Getenv("TOWPATH_ZK_AUTH")),
+		SessionTimeout: o.sessionTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, tailZooKeeperLimit)
+	defer cancel()
+	if err := z.Ping(ctx); err != nil {
+		return nil, errors.Join(err, z.Close())
+	}
+	return z, nil
+}
+
+// report tells a person which server is read, and what is waited for.
+func (o *tailOptions) report(log io.Writer) func(client.Event) {
+	return func(e client.Event) {
+		text := e.String()
+		switch e.Kind {
+		case client.Connected:
+			text = fmt.Sprintf("reading %s from %s", o.destination, e.Addr)
+		case client.Moved:
+			text = fmt.Sprintf("following %s to %s", o.destination, e.Addr)
+		case client.Searching:
+			text = fmt.Sprintf("waiting for a server that runs %s", o.destination)
+		case client.Waiting:
+			text = fmt.Sprintf("waiting: client %d of %s is active at %s", o.clientID, o.destination, e.Addr)
+		}
+		fmt.Fprintln(log, "towpath tail:", text)
+	}
+}
+
+// lockedWriter lets several goroutines write lines.
+type lockedWriter struct {
+	mu sync.Mutex // held while w is written
+	w  io.Writer
+}
+
+// Write implements io.Writer.
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
 }
 
 // printBatch prints a batch as far as --count allows and says whether that was all
@@ -226,5 +322,20 @@ func (o *tailOptions) retry(log io.Writer, connected *bool) func(int, error) (ti
 		}
 		fmt.Fprintf(log, "towpath tail: %v; trying again in %v\n", err, wait.Round(time.Millisecond))
 		return wait, true
+	}
+}
+
+// retryCluster reports errors, each once, and goes on for ever: a cluster brings back
+// what it has lost.
+func retryCluster(log io.Writer) func(int, error) (time.Duration, bool) {
+	backoff := client.Backoff(client.ClusterRetryMin, client.ClusterRetryMax)
+	var told string
+	return func(failures int, err error) (time.Duration, bool) {
+		wait, again := backoff(failures, err)
+		if again && err.Error() != told {
+			told = err.Error()
+			fmt.Fprintf(log, "towpath tail: %v; trying again\n", err)
+		}
+		return wait, again
 	}
 }

@@ -113,6 +113,7 @@ func TestTailUsage(t *testing.T) {
 	for _, args := range []string{
 		"--format xml", "--raw", "--client-id 0", "--client-id 40000", "--batch 0", "--count -1", "--idle -1s", "--timeout 0s",
 		"--color blue", "--server=", "--destination=", "--nosuch", "extra",
+		"--zk 127.0.0.1:1 --server 127.0.0.1:1", "--zk-auth a:b", "--session-timeout 5s", "--zk 127.0.0.1:1 --session-timeout 0s",
 	} {
 		stdout, stderr, code := towpath(t, append([]string{"tail"}, strings.Fields(args)...)...)
 		if code != exitUsage || stdout != "" || stderr == "" {
