@@ -91,7 +91,9 @@ func check(ctx context.Context, c *config.Config) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := checkServer(c)
+	tree := checkZooKeeper(ctx, c)
+	defer tree.close()
+	all := append(checkServer(c), tree.findings...)
 	if len(names) == 0 {
 		all = append(all, finding{Severity: severityWarning, Text: "no destination is configured",
 			Remedy: "make conf/NAME/instance.properties, and name it in canal.destinations or set canal.auto.scan = true"})
@@ -104,7 +106,7 @@ func check(ctx context.Context, c *config.Config) ([]finding, error) {
 		wg.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			parts[i].run(ctx, c)
+			parts[i].run(ctx, c, tree)
 		})
 	}
 	wg.Wait()
@@ -178,38 +180,36 @@ type destinationCheck struct {
 	findings []finding
 }
 
-func (d *destinationCheck) run(ctx context.Context, c *config.Config) {
+func (d *destinationCheck) run(ctx context.Context, c *config.Config, tree *treeCheck) {
 	in, err := c.Instance(d.name)
 	if err != nil {
 		d.findings = append(d.findings, configFailure(d.name, err))
 		return
-	}
-	if in.Meta.InZooKeeper() {
-		d.findings = append(d.findings, finding{severityFailure, d.name, "", "cursors in ZooKeeper (default-instance.xml) are not supported by this version",
-			"canal.instance.global.spring.xml = classpath:spring/file-instance.xml"})
 	}
 	// The pipeline reads the filters and the character set.
 	if _, err := pipeline.New(pipeline.Options{Instance: in, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		d.findings = append(d.findings, configFailure(d.name, err))
 	}
 	d.instance = &in
-	for _, f := range source.Check(ctx, in, d.cursor()) {
+	for _, f := range source.Check(ctx, in, d.cursor(ctx, tree)) {
 		d.findings = append(d.findings, finding{severityOf(f.Severity), d.name, f.Address, f.Text, f.Remedy})
 	}
 }
 
 // cursor is the stored position that the destination would go on from, nil for
 // none.
-func (d *destinationCheck) cursor() *source.Cursor {
-	if d.instance.Meta != config.MetaFile {
-		return nil
+func (d *destinationCheck) cursor(ctx context.Context, tree *treeCheck) *source.Cursor {
+	var (
+		records []meta.Record
+		ok      bool
+	)
+	switch {
+	case d.instance.Meta.InZooKeeper():
+		records, ok = tree.records(ctx, d)
+	case d.instance.Meta == config.MetaFile:
+		records, ok = d.fileRecords()
 	}
-	records, err := meta.ReadFile(d.instance.DataDir, d.name, func(text string) {
-		d.findings = append(d.findings, finding{Severity: severityWarning, Destination: d.name, Text: text})
-	})
-	if err != nil {
-		d.findings = append(d.findings, finding{Severity: severityFailure, Destination: d.name, Text: err.Error(),
-			Remedy: "restore " + meta.FileName + " and " + meta.SumFileName + " from a backup, or delete both to begin at the configured position"})
+	if !ok {
 		return nil
 	}
 	cur, ok := meta.Earliest(records)
@@ -217,6 +217,19 @@ func (d *destinationCheck) cursor() *source.Cursor {
 		return nil
 	}
 	return &source.Cursor{Host: cur.Host, Port: cur.Port, Position: cur.Position, Whole: cur.Whole}
+}
+
+// fileRecords are the cursors in the destination's file.
+func (d *destinationCheck) fileRecords() (records []meta.Record, ok bool) {
+	records, err := meta.ReadFile(d.instance.DataDir, d.name, func(text string) {
+		d.findings = append(d.findings, finding{Severity: severityWarning, Destination: d.name, Text: text})
+	})
+	if err != nil {
+		d.findings = append(d.findings, finding{Severity: severityFailure, Destination: d.name, Text: err.Error(),
+			Remedy: "restore " + meta.FileName + " and " + meta.SumFileName + " from a backup, or delete both to begin at the configured position"})
+		return nil, false
+	}
+	return records, true
 }
 
 func severityOf(s source.Severity) string {

@@ -297,7 +297,6 @@ func TestServerRefuses(t *testing.T) {
 		{"port taken", "canal.port = " + port, nil, exitError, "canal.port"},
 		{"port is no number", "canal.port = many", nil, exitError, "canal.port"},
 		{"port on the command line", "", []string{"-D", "canal.port=x"}, exitError, "canal.port"},
-		{"ZooKeeper", "canal.zkServers = 127.0.0.1:2181", nil, exitError, "canal.zkServers"},
 		{"queues", "canal.serverMode = kafka", nil, exitError, "canal.serverMode"},
 		{"manager", "canal.admin.manager = 127.0.0.1:8089", nil, exitError, "canal.admin.manager"},
 		{"no such level", "", []string{"--log-level", "loud"}, exitUsage, "loud"},
