@@ -21,6 +21,24 @@
 //		}
 //	}
 //
+// In a cluster, [ZooKeeper] tells which server runs the destination, and lets one
+// process at a time consume under a client id. It is opened once and given to all
+// consumers of the process:
+//
+//	z, err := client.OpenZooKeeper(client.ZooKeeperOptions{Servers: "zk1:2181,zk2:2181,zk3:2181"})
+//	if err != nil {
+//		return err
+//	}
+//	defer z.Close()
+//	c := client.NewConsumer(client.ConsumerOptions{
+//		Options: client.Options{ZooKeeper: z, Destination: "example"},
+//	})
+//
+// The loop stays the same. It waits while there is no server or another process is
+// the active client, follows the destination to another server as soon as ZooKeeper
+// tells of it, and stops in time when it cannot know that it still is the active
+// client. Processes with Canal's Java cluster client take part as equals.
+//
 // [Conn] is the layer below: one call, one request of the protocol.
 //
 // Delivery is at least once, in order. The server keeps what it has handed out

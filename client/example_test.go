@@ -58,6 +58,34 @@ func ExampleStatic() {
 	})
 }
 
+// Read a destination of a cluster, wherever it runs, and stand by for other processes
+// that do.
+func ExampleOpenZooKeeper() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	z, err := client.OpenZooKeeper(client.ZooKeeperOptions{Servers: "10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer z.Close()
+	c := client.NewConsumer(client.ConsumerOptions{
+		Options: client.Options{
+			ZooKeeper:   z,
+			Destination: "example",
+			Event:       func(e client.Event) { log.Print(e) },
+		},
+	})
+	for batch, err := range c.Batches(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(batch.Len(), "entries")
+		if err := batch.Ack(); err != nil && !errors.Is(err, client.ErrStale) {
+			log.Fatal(err)
+		}
+	}
+}
+
 // One request after the other, with the caller in charge.
 func ExampleDial() {
 	ctx := context.Background()
