@@ -13,7 +13,10 @@ import (
 	"github.com/towpath-cdc/towpath/internal/binlog"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// One goroutine starts the servers of the tests and lasts as long as they.
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
+}
 
 const dest = "example"
 
@@ -28,6 +31,9 @@ func TestManagers(t *testing.T) {
 	forms := map[string]func(t *testing.T) Manager{
 		"memory": func(*testing.T) Manager { return NewMemory() },
 		"file":   func(t *testing.T) Manager { return open(t, FileOptions{Dir: t.TempDir()}) },
+		"zookeeper": func(t *testing.T) Manager {
+			return openZK(t, newForest().options())
+		},
 	}
 	for name, form := range forms {
 		t.Run(name, func(t *testing.T) {
