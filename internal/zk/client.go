@@ -290,6 +290,9 @@ func (c *Client) connect(ctx context.Context, s *Session) (*link, *Session) {
 				continue
 			}
 			err = errors.New("server granted no session")
+		case err == nil && s != nil && response.id != s.id:
+			err = fmt.Errorf("%w: session %s in place of %s", errMalformed, hexID(response.id), hexID(s.id))
+			l.fail(err)
 		}
 		if response.id != 0 && s == nil {
 			s = newSession(c, response)

@@ -136,7 +136,7 @@ func dialServer(ctx context.Context, c *Config, server string) (net.Conn, error)
 	secure := tls.Client(nc, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		nc.Close()
-		return nil, fmt.Errorf("tls: %w", err)
+		return nil, fmt.Errorf("start TLS: %w", err)
 	}
 	return secure, nil
 }

@@ -148,8 +148,10 @@ func (c *peerConn) ended() {
 // finish lets a client close its session.
 func (c *peerConn) finish(client *Client) {
 	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- client.Close(context.Background()) }()
+	go func() { done <- client.Close(ctx) }()
 	xid, _ := c.want(kindClose)
 	c.reply(xid, 0, 0, nil)
 	if err := <-done; err != nil {

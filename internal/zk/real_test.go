@@ -2,10 +2,13 @@ package zk
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,8 +92,27 @@ func wantEvent(t testing.TB, watch <-chan Event, want Event) {
 	}
 }
 
-func TestRequests(t *testing.T) {
+// On one server.
+func TestZooKeeper(t *testing.T) {
+	t.Parallel()
 	z := servers.ZooKeeperForTest(t, servers.ZooKeeperOptions{})
+	for name, test := range map[string]func(*testing.T, *servers.ZooKeeper){
+		"requests":                  testRequests,
+		"multi":                     testMulti,
+		"watches":                   testWatches,
+		"close removes ephemerals":  testCloseRemovesEphemerals,
+		"chroot":                    testChroot,
+		"nodes of their creator":    testCreatorACL,
+		"end of a dead predecessor": testCloseSession,
+		"many at once":              testManyAtOnce,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, z) })
+	}
+	// Last, as the server goes away in between.
+	t.Run("restart", func(t *testing.T) { testRestart(t, z) })
+}
+
+func testRequests(t *testing.T, z *servers.ZooKeeper) {
 	c := open(t, Config{Servers: z.Addrs()})
 	s := session(t, c)
 	ctx := t.Context()
@@ -181,8 +203,7 @@ func wantError(t testing.TB, err, want error) {
 	}
 }
 
-func TestMulti(t *testing.T) {
-	z := servers.ZooKeeperForTest(t, servers.ZooKeeperOptions{})
+func testMulti(t *testing.T, z *servers.ZooKeeper) {
 	s := session(t, open(t, Config{Servers: z.Addrs()}))
 	ctx := t.Context()
 
@@ -224,8 +245,7 @@ func TestMulti(t *testing.T) {
 	}
 }
 
-func TestWatches(t *testing.T) {
-	z := servers.ZooKeeperForTest(t, servers.ZooKeeperOptions{})
+func testWatches(t *testing.T, z *servers.ZooKeeper) {
 	c := open(t, Config{Servers: z.Addrs()})
 	s := session(t, c)
 	other := session(t, open(t, Config{Servers: z.Addrs()}))
@@ -284,8 +304,7 @@ func TestWatches(t *testing.T) {
 	}
 }
 
-func TestCloseRemovesEphemerals(t *testing.T) {
-	z := servers.ZooKeeperForTest(t, servers.ZooKeeperOptions{})
+func testCloseRemovesEphemerals(t *testing.T, z *servers.ZooKeeper) {
 	c := open(t, Config{Servers: z.Addrs(), SessionTimeout: time.Minute})
 	other := session(t, open(t, Config{Servers: z.Addrs()}))
 	s := session(t, c)
@@ -311,4 +330,244 @@ func TestCloseRemovesEphemerals(t *testing.T) {
 	wantError(t, s.Sync(ctx, "/"), ErrClosed)
 	_, err := c.Session(ctx)
 	wantError(t, err, ErrClosed)
+}
+
+func testChroot(t *testing.T, z *servers.ZooKeeper) {
+	outside := session(t, open(t, Config{Servers: z.Addrs()}))
+	s := session(t, open(t, Config{Servers: z.Addrs(), Chroot: "/deep/app"}))
+	ctx := t.Context()
+	_, err := s.Create(ctx, "/x", nil, Persistent)
+	wantError(t, err, ErrNoNode)
+	if err := s.CreateParents(ctx, "/x"); err != nil {
+		t.Fatal(err)
+	}
+	if got := create(t, s, "/x-", "", PersistentSequential); got != "/x-0000000000" {
+		t.Errorf("created %s", got)
+	}
+	if !exists(t, outside, "/deep/app/x-0000000000") {
+		t.Error("the node is not under the chroot")
+	}
+	names, _, watch, err := s.ChildrenW(ctx, "/")
+	if !slices.Equal(names, []string{"x-0000000000"}) || err != nil {
+		t.Errorf("children %v, %v", names, err)
+	}
+	results, err := s.Multi(ctx, CreateOp("/y", nil, Persistent), CheckOp("/", AnyVersion))
+	if err != nil || results[0].Path != "/y" {
+		t.Errorf("multi: %v, %v", results, err)
+	}
+	wantEvent(t, watch, Event{EventChildrenChanged, "/"})
+	if err := s.CreateParents(ctx, "/a/b/c"); err != nil || !exists(t, outside, "/deep/app/a/b") {
+		t.Errorf("create parents: %v", err)
+	}
+	if err := outside.DeleteAll(ctx, "/deep"); err != nil {
+		t.Error(err)
+	}
+}
+
+func testCreatorACL(t *testing.T, z *servers.ZooKeeper) {
+	mine := Config{Servers: z.Addrs(), ACL: CreatorACL, Auth: []Auth{{"digest", "me:secret"}}}
+	s := session(t, open(t, mine))
+	other := session(t, open(t, Config{Servers: z.Addrs(), Auth: []Auth{{"digest", "me:guess"}}}))
+	ctx := t.Context()
+	create(t, s, "/mine", "x", Persistent)
+	if _, err := s.Multi(ctx, SetOp("/mine", nil, AnyVersion), CreateOp("/mine/c", nil, Persistent)); err != nil {
+		t.Error(err)
+	}
+	_, _, err := other.Get(ctx, "/mine")
+	wantError(t, err, ErrNoAuth)
+	_, err = other.Create(ctx, "/mine/d", nil, Persistent)
+	wantError(t, err, ErrNoAuth)
+	_, err = other.Multi(ctx, SetOp("/mine", nil, AnyVersion))
+	wantError(t, err, ErrNoAuth)
+	if err := session(t, open(t, mine)).DeleteAll(ctx, "/mine"); err != nil {
+		t.Errorf("delete by another session of the creator: %v", err)
+	}
+
+	_, err = open(t, Config{Servers: z.Addrs(), Auth: []Auth{{"nosuch", "x"}}}).Session(ctx)
+	wantError(t, err, ErrAuthFailed)
+}
+
+func testCloseSession(t *testing.T, z *servers.ZooKeeper) {
+	config := Config{Servers: z.Addrs(), SessionTimeout: time.Minute}
+	c := open(t, config)
+	s := session(t, c)
+	other := session(t, open(t, config))
+	ctx := t.Context()
+	create(t, s, "/predecessor", "", Ephemeral)
+	_, _, watch, err := s.GetW(ctx, "/predecessor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := CloseSession(ctx, config, s.ID(), []byte("guess")); err != nil || !exists(t, other, "/predecessor") {
+		t.Errorf("with the wrong password: %v", err)
+	}
+	for range 2 {
+		if err := CloseSession(ctx, config, s.ID(), s.Password()); err != nil {
+			t.Error(err)
+		}
+		if exists(t, other, "/predecessor") {
+			t.Error("the session's node is left")
+		}
+	}
+	<-s.Done()
+	wantError(t, s.Err(), ErrSessionExpired)
+	// Whether the deletion of the node is still reported is a race.
+	if e, ok := receive(t, watch); ok && e.Type != EventDeleted {
+		t.Errorf("event %v", e)
+	}
+	next := session(t, c)
+	if next.ID() == s.ID() {
+		t.Error("the session goes on")
+	}
+	if err := next.Sync(ctx, "/"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Many goroutines use a session, some of which do not wait for the answer.
+func testManyAtOnce(t *testing.T, z *servers.ZooKeeper) {
+	s := session(t, open(t, Config{Servers: z.Addrs()}))
+	create(t, s, "/many", "", Persistent)
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			path := fmt.Sprintf("/many/%d", i)
+			if _, err := s.Create(t.Context(), path, []byte(path), Persistent); err != nil {
+				t.Error(err)
+			}
+			for n := range 20 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*100*time.Microsecond)
+				if data, _, err := s.Get(ctx, path); string(data) != path && !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%s: %q, %v", path, data, err)
+				}
+				cancel()
+			}
+			if data, _, err := s.Get(t.Context(), path); string(data) != path || err != nil {
+				t.Errorf("%s: %q, %v", path, data, err)
+			}
+		})
+	}
+	all.Wait()
+	if err := s.DeleteAll(t.Context(), "/many"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A session outlives the server it is on.
+func testRestart(t *testing.T, z *servers.ZooKeeper) {
+	c := open(t, Config{Servers: z.Addrs(), SessionTimeout: time.Minute})
+	s := session(t, c)
+	ctx := t.Context()
+	create(t, s, "/restart", "", Ephemeral)
+	_, _, data, err := s.GetW(ctx, "/restart")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, missing, err := s.ExistsW(ctx, "/restart-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Kill(0); err != nil {
+		t.Fatal(err)
+	}
+	brief, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	_, err = s.Set(brief, "/restart", nil, AnyVersion)
+	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrConnectionLost) {
+		t.Errorf("set without a server: %v", err)
+	}
+	read := get(ctx, s, "/restart")
+	if err := z.Restart(0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read.wait(); err != nil {
+		t.Errorf("get over the restart: %v", err)
+	}
+	if stat, ok, err := s.Exists(ctx, "/restart"); !ok || stat.EphemeralOwner != s.ID() || err != nil {
+		t.Errorf("the node after the restart: %+v, %v, %v", stat, ok, err)
+	}
+	other := session(t, open(t, Config{Servers: z.Addrs()}))
+	if _, err := other.Set(ctx, "/restart", nil, AnyVersion); err != nil {
+		t.Error(err)
+	}
+	wantEvent(t, data, Event{EventDataChanged, "/restart"})
+	create(t, other, "/restart-2", "", Persistent)
+	wantEvent(t, missing, Event{EventCreated, "/restart-2"})
+	if s.Err() != nil || session(t, c) != s {
+		t.Errorf("the session did not live on: %v", s.Err())
+	}
+}
+
+// A session moves between the servers of an ensemble, whatever happens to them.
+func TestEnsemble(t *testing.T) {
+	t.Parallel()
+	z := servers.ZooKeeperForTest(t, servers.ZooKeeperOptions{Servers: 3})
+	addrs := z.Addrs()
+	leader, err := z.Leader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := open(t, Config{Servers: addrs, SessionTimeout: 9 * time.Second})
+	s := session(t, c)
+	ctx := t.Context()
+	create(t, s, "/lease", "", Ephemeral)
+	_, _, watch, err := s.GetW(ctx, "/lease")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := z.Kill(leader); err != nil {
+		t.Fatal(err)
+	}
+	wrote := func() {
+		t.Helper()
+		for {
+			_, err := s.Set(ctx, "/other", nil, AnyVersion)
+			if errors.Is(err, ErrConnectionLost) {
+				continue
+			}
+			if !errors.Is(err, ErrNoNode) {
+				t.Errorf("write: %v", err)
+			}
+			return
+		}
+	}
+	wrote()
+	if err := z.Restart(leader); err != nil {
+		t.Fatal(err)
+	}
+
+	// The server that the session is on goes silent, without closing anything.
+	silent := slices.Index(addrs, s.Server())
+	if err := z.Pause(silent); err != nil {
+		t.Fatal(err)
+	}
+	defer z.Resume(silent)
+	wrote()
+	if err := z.Resume(silent); err != nil {
+		t.Fatal(err)
+	}
+	if stat, ok, err := s.Exists(ctx, "/lease"); !ok || stat.EphemeralOwner != s.ID() || err != nil {
+		t.Errorf("the node after all: %+v, %v, %v", stat, ok, err)
+	}
+	if _, err := s.Set(ctx, "/lease", nil, AnyVersion); err != nil {
+		t.Error(err)
+	}
+	wantEvent(t, watch, Event{EventDataChanged, "/lease"})
+	if s.Err() != nil || c.Stats().Sessions != 1 {
+		t.Errorf("the session did not live on: %v", s.Err())
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	z := servers.ZooKeeperForTest(t, servers.ZooKeeperOptions{TLS: true})
+	s := session(t, open(t, Config{Servers: z.Addrs(), TLS: z.TLSConfig()}))
+	create(t, s, "/tls", "", Ephemeral)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	_, err := open(t, Config{Servers: z.Addrs(), TLS: new(tls.Config)}).Session(ctx)
+	if err == nil || !strings.Contains(err.Error(), "start TLS: ") || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("with a certificate that is not trusted: %v", err)
+	}
 }

@@ -144,8 +144,8 @@ func (s *Session) Began() time.Time {
 
 // Confirmed is when the last request was sent that has been answered, pings and
 // handshakes included: the server we were connected to has heard of the session
-// since. A follower tells its leader, who decides on expiry, within half a tick of
-// theirs (Leader.lead), unless it has lost its leader.
+// since. A follower tells its leader, who decides on expiry, when that asks, twice a
+// tick (Leader.lead, Learner.ping), unless it has lost its leader.
 func (s *Session) Confirmed() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -399,6 +399,7 @@ func TestExpiry(t *testing.T) {
 		read := get(t.Context(), s, "/read")
 		c.want(kindGet)
 		c.nc.Close()
+		synctest.Wait()
 		waiting := set(t.Context(), s, "/write")
 		c = p.accept()
 		c.frame()
