@@ -85,11 +85,12 @@ const (
 //
 // Acks reach ZooKeeper up to Period later, or when it can be reached again;
 // what was acked in that time is handed out again by the next owner. A new
-// subscription and a client's first cursor are written at once, but by the flusher: if this server
-// is killed within those few milliseconds (or while ZooKeeper cannot be reached)
-// the next owner knows nothing of the client. Who cannot accept that calls Flush
-// after Subscribe, before the client is told. A planned hand-over calls Flush
-// or Close first and repeats nothing.
+// subscription and a client's first cursor are written at once, but by the
+// flusher: if this server is killed within those few milliseconds, or while
+// ZooKeeper cannot be reached, the next owner knows nothing of the client. Who
+// cannot accept that calls Flush after Subscribe and UpdateCursor, before the
+// client is told. A planned hand-over calls Flush or Close first and repeats
+// nothing.
 //
 // # The fence
 //
@@ -110,9 +111,9 @@ const (
 //
 // # Nodes of others
 //
-// Batch marks, which Canal's MixedMetaManager leaves behind, are not read,
-// not written and not deleted before the client unsubscribes: a client gets again the
-// batches that it never acked. The running node of a consuming client is never
+// Batch marks, which Canal's MixedMetaManager leaves behind, are not read, not
+// written and not deleted before the client unsubscribes: a client gets the
+// batches that it never acked again, because its cursor is before them. The running node of a consuming client is never
 // deleted. Where Canal does so on an unsubscription, and so throws out a client
 // that then comes back, the client's node stays until the client has gone.
 //
@@ -394,8 +395,8 @@ func (z *ZooKeeper) signal(urgent bool) {
 	}
 }
 
-// Flush implements Manager: it writes all changes that were made before the call, and
-// waits for them until ctx ends. When it fails they stay due.
+// Flush implements Manager: it writes all changes that were made before the call
+// and waits for that until ctx ends. When it fails they stay due.
 func (z *ZooKeeper) Flush(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -450,14 +450,14 @@ func TestZooKeeperManyClients(t *testing.T) {
 	f.badExtra = true
 	z := openZK(t, o)
 	gtid := strings.Repeat("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-77,", 100)
-	for id := range int16(1500) {
+	for id := range int16(700) {
 		cur := at("b.1", 4)
 		cur.Position.GTIDSet = gtid
 		must(t, z.Subscribe(t.Context(), client(id, "f")))
 		must(t, z.UpdateCursor(t.Context(), client(id, ""), cur))
 	}
 	must(t, z.Flush(t.Context()))
-	if got := len(f.under(zktree.Destination(dest))); got != 1500 {
+	if got := len(f.under(zktree.Destination(dest))); got != 700 {
 		t.Errorf("%d clients", got)
 	}
 	if got := h.notices.all(); len(got) != 1 || !strings.Contains(got[0], "what goes with the cursors") {
