@@ -71,7 +71,7 @@ const (
 	statusUTF8MB4Collation     = 18
 	statusRequirePrimaryKey    = 19
 	statusTableEncryption      = 20
-	statusFlashbackArea        = 21  // PolarDB-X; Percona Server: DDL_SKIP_REWRITE
+	statusFlashbackArea        = 21  // PolarDB-X; Percona Server: DDL_SKIP_REWRITE; MySQL 9.7 has one of a byte too, in statements that change rows
 	statusIndexFormatGPP       = 22  // PolarDB-X
 	statusHRNow                = 128 // MariaDB; Percona Server: WSREP_SKIP_READONLY_CHECKS
 	statusMariaXID             = 129

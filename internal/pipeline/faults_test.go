@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -368,7 +369,9 @@ func TestSlabsComeBack(t *testing.T) {
 		}
 		r.stop()
 	}
-	if back := drain(); back != made.Load() && !raceDetector {
-		t.Errorf("%d of %d pieces of memory came back", back, made.Load())
+	// The pool keeps one piece for each processor that others cannot take.
+	lost := made.Load() - drain()
+	if hidden := int64(runtime.GOMAXPROCS(0) - 1); max(lost, -lost) > hidden && !raceDetector {
+		t.Errorf("%d of %d pieces of memory did not come back", lost, made.Load())
 	}
 }
