@@ -44,11 +44,13 @@ type fakeNode struct {
 type fault int
 
 const (
-	noFault   fault = iota
-	lostOnWay       // not done, ErrConnectionLost
-	lostBack        // done, ErrConnectionLost
-	comesLate       // done at some later time, if it can be, ErrConnectionLost
-	noAuth          // refused
+	noFault     fault = iota
+	lostOnWay         // not done, ErrConnectionLost
+	lostBack          // done, ErrConnectionLost
+	comesLate         // done at some later time, if it can be, ErrConnectionLost
+	expired           // not done, ErrSessionExpired; the next session is there at once
+	lateExpired       // done, ErrSessionExpired
+	noAuth            // refused
 )
 
 func newForest() *forest {
@@ -207,9 +209,14 @@ func (t fakeTree) commit(ctx context.Context, checks []zk.Op, ops []op, extra []
 	switch what {
 	case lostOnWay:
 		return errFakeDown
+	case expired:
+		return fmt.Errorf("fake: %w", zk.ErrSessionExpired)
 	case lostBack:
 		_ = do()
 		return errFakeDown
+	case lateExpired:
+		_ = do()
+		return fmt.Errorf("fake: %w", zk.ErrSessionExpired)
 	case comesLate:
 		f.late = append(f.late, func() { _ = do() })
 		return errFakeDown

@@ -512,7 +512,7 @@ func randomRun(t *testing.T, r *rand.Rand) {
 			f.land()
 		}
 		if luck.Float64() < rate {
-			return fault(1 + luck.IntN(3))
+			return fault(1 + luck.IntN(int(lateExpired)))
 		}
 		return noFault
 	}
