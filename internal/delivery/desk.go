@@ -410,10 +410,10 @@ func (d *Desk) named(c meta.Client) meta.Client {
 	return c
 }
 
-// translate turns "closed" of the parts into what Canal says of an instance
-// that has stopped.
+// translate turns "closed" and "not the owner" of the parts into what Canal says
+// of an instance that has stopped.
 func (d *Desk) translate(err error) error {
-	if errors.Is(err, store.ErrClosed) || errors.Is(err, meta.ErrClosed) {
+	if errors.Is(err, store.ErrClosed) || errors.Is(err, meta.ErrClosed) || errors.Is(err, meta.ErrNotOwner) {
 		return NotStarted(d.destination)
 	}
 	return err

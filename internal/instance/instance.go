@@ -121,6 +121,25 @@ func (i *Instance) run(ctx context.Context) {
 	i.log.Error("the instance has stopped reading and waits for a person; clients still get what is in the store", "reason", err)
 }
 
+// saveTimeout is for how long a subscription waits until it is in ZooKeeper.
+const saveTimeout = 3 * time.Second
+
+// Subscribe adds the client or changes its filter. Where another server may take
+// over it returns only when that server would know of it: else what the client is
+// owed until its first ack would be lost with this server.
+func (i *Instance) Subscribe(ctx context.Context, c meta.Client) error {
+	if err := i.Desk.Subscribe(ctx, c); err != nil || i.o.Lease == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	if err := i.meta.Flush(ctx); err != nil {
+		i.log.Warn("a subscription could not be saved and is refused; the client will try again", "client_id", c.ID, "error", err)
+		return delivery.NotStarted(i.o.Config.Destination)
+	}
+	return nil
+}
+
 // handOverPatience is for how long a planned hand-over waits for clients to ack
 // what they have in hand. What they do not ack by then they get again.
 const handOverPatience = 500 * time.Millisecond
