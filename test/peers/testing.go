@@ -1,18 +1,15 @@
 package peers
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/towpath-cdc/towpath/test/servers"
 )
@@ -52,14 +49,28 @@ type Client struct {
 
 // output is what a process has printed so far.
 type output struct {
+	line func(string) // is called for each whole line, if not nil
+
 	mu   sync.Mutex
 	text strings.Builder
+	part []byte // of a line that has not ended, for line
 }
 
 // Write implements io.Writer.
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.line != nil {
+		o.part = append(o.part, b...)
+		for {
+			text, rest, ended := bytes.Cut(o.part, []byte{'\n'})
+			if !ended {
+				break
+			}
+			o.line(string(text))
+			o.part = rest
+		}
+	}
 	return o.text.Write(b)
 }
 
@@ -73,9 +84,16 @@ func (o *output) String() string {
 // Start starts a client peer.
 func Start(t testing.TB, p Peer, args ...string) *Client {
 	t.Helper()
+	return Follow(t, p, nil, args...)
+}
+
+// Follow is Start with a function that is called for each line as it is printed,
+// one at a time. It may not call the client.
+func Follow(t testing.TB, p Peer, each func(line string), args ...string) *Client {
+	t.Helper()
 	dir := ForTest(t, p)
 	line := p.Command(dir, SmallHeap, args...)
-	c := &Client{peer: p, cmd: exec.Command(line[0], line[1:]...), done: make(chan struct{})}
+	c := &Client{peer: p, cmd: exec.Command(line[0], line[1:]...), out: output{line: each}, done: make(chan struct{})}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.errs
 	if err := servers.StartProcess(c.cmd); err != nil {
@@ -85,11 +103,14 @@ func Start(t testing.TB, p Peer, args ...string) *Client {
 		c.err = c.cmd.Wait()
 		close(c.done)
 	}()
-	t.Cleanup(func() {
-		_ = c.cmd.Process.Kill() // it may have ended
-		<-c.done
-	})
+	t.Cleanup(c.Kill)
 	return c
+}
+
+// Kill ends the client with kill -9, if it runs.
+func (c *Client) Kill() {
+	_ = c.cmd.Process.Kill() // it may have ended
+	<-c.done
 }
 
 // Lines are the whole lines printed so far.
@@ -97,6 +118,9 @@ func (c *Client) Lines() []string {
 	s := c.out.String()
 	return lines(s[:strings.LastIndexByte(s, '\n')+1])
 }
+
+// Err is what it has printed on standard error so far.
+func (c *Client) Err() string { return c.errs.String() }
 
 // Wait waits until the client has ended. It returns what it has printed, and
 // an error that says why if it did not end well.
@@ -126,61 +150,5 @@ func StartJavaCanal(t testing.TB, args ...string) (port int) {
 // StartJavaCanalWith is StartJavaCanal with other options for the Java machine.
 func StartJavaCanalWith(t testing.TB, javaOptions []string, args ...string) (port int) {
 	t.Helper()
-	dir := ForTest(t, JavaCanal)
-	port, err := servers.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := t.TempDir()
-	line := JavaCanal.Command(dir, javaOptions, append([]string{"--port", fmt.Sprint(port), "--data", data}, args...)...)
-	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Dir = data
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(data, "stdout.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout = log
-	if err := servers.StartProcess(cmd); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()
-		if t.Failed() {
-			b, _ := os.ReadFile(log.Name())
-			t.Logf("java canal: %s", b[max(0, len(b)-3000):])
-		}
-		log.Close()
-	})
-	ready := make(chan error, 1)
-	go func() { ready <- awaitLine(stderr, "java canal on", log) }()
-	select {
-	case err := <-ready:
-		if err != nil {
-			t.Fatal(err)
-		}
-	case <-time.After(2 * time.Minute):
-		t.Fatal("java canal does not start")
-	}
-	return port
-}
-
-// awaitLine reads until a line begins with prefix. What comes after it is
-// copied in the background, so that the writer is never blocked.
-func awaitLine(r io.Reader, prefix string, rest io.Writer) error {
-	s := bufio.NewScanner(r)
-	var seen []string
-	for s.Scan() {
-		if strings.HasPrefix(s.Text(), prefix) {
-			go io.Copy(rest, r)
-			return nil
-		}
-		seen = append(seen, s.Text())
-	}
-	return fmt.Errorf("ended without %q: %s", prefix, strings.Join(seen, "\n"))
+	return StartJavaServer(t, javaOptions, args...).port
 }
