@@ -54,7 +54,8 @@ type Conn struct {
 	last       sequence // as of the last session
 }
 
-// Dial connects to a server and authenticates. Options are checked first.
+// Dial connects to a server and authenticates. Options are checked first. With
+// Options.ZooKeeper it waits, until ctx ends, for the right to consume and a server.
 func Dial(ctx context.Context, o Options) (*Conn, error) {
 	c, err := newConn(o)
 	if err != nil {
