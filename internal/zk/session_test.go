@@ -544,6 +544,7 @@ func TestAuth(t *testing.T) {
 		}
 		wantError(t, s.Sync(t.Context(), "/"), ErrAuthFailed)
 		c = admit(codeOK, codeOK)
+		synctest.Wait()
 		again := get(t.Context(), s, "/x")
 		xid, _ := c.want(kindGet)
 		c.reply(xid, 1, 0, someData(""))
