@@ -423,6 +423,16 @@ func TestElection(t *testing.T) {
 		}
 		first.awaitEvent(Waiting)
 	})
+	t.Run("connection lost while it is created", func(t *testing.T) {
+		p := netfault.New(t, c.Addr())
+		s := serve(t, "create", "a")
+		c.run(t, "create", s.Addr())
+		c.put(t, zktree.Client("create", DefaultClientID), []byte{})
+		cut := p.CutAfter(netfault.ZooKeeperRequest(netfault.OpCreate))
+		r := read(t, in(c.open(t, p.Addr()), "create"))
+		<-cut
+		within(t, "to find the node that was created", r.awaitTable("a"), time.Second)
+	})
 	t.Run("expired session", func(t *testing.T) {
 		s := serve(t, "expired", "a")
 		c.run(t, "expired", s.Addr())

@@ -45,7 +45,8 @@ type ZooKeeperOptions struct {
 // /otter/canal/destinations/D/CLIENTID/running with all processes that consume D as
 // this client, those with Canal's Java cluster client included; the one that has it
 // consumes. The node is kept while servers fail over. It is given up when the Conn is
-// closed, after its connection.
+// closed, after its connection. It is kept also by a process that can reach ZooKeeper
+// but no server.
 //
 // A process loses the node when its ZooKeeper session ends, and cannot know at once
 // that it did. So it consumes only as long as the session cannot have ended: half the
