@@ -83,6 +83,8 @@ type Contender struct {
 	vacant   time.Duration // since when the running node is known to be missing
 	returned bool          // the vacancy was found when a session began
 	abstain  time.Duration // not to be taken before
+	refused  int64         // version of the order that was last refused
+	spared   bool          // it was said that the destination stays on a drained server
 	failures int
 
 	mu     sync.Mutex
@@ -337,12 +339,8 @@ func (c *Contender) own(ctx context.Context, s *zk.Session, n *node) bool {
 		c.lease.suspend()
 		return c.remake(ctx, s, n)
 	}
-	if order, ok := c.m.view.order(c.destination); ok && order.To != c.m.o.Address {
-		c.handOver(s, "it is to move to "+order.To, Abstention)
-		return false
-	}
-	if c.m.draining.Load() {
-		c.handOver(s, "this server is being drained", 0)
+	if why, abstention, yes := c.dismissed(ctx, s); yes {
+		c.handOver(s, why, abstention)
 		return false
 	}
 	return true
@@ -368,6 +366,9 @@ func (c *Contender) adopt(ctx context.Context, s *zk.Session, n *node) bool {
 // standBy is for a running node of another session.
 func (c *Contender) standBy(ctx context.Context, s *zk.Session, n *node) {
 	c.vacant, c.pending = 0, ""
+	if c.failures == 0 && n.running.Address != c.m.o.Address {
+		c.abstain = 0 // what it was for has happened
+	}
 	if c.lease != nil {
 		c.log.Error("another server has taken the destination, so the instance stops here", "owner", n.running.Address)
 		c.drop(false)
@@ -400,16 +401,14 @@ func (c *Contender) claim(ctx context.Context, s *zk.Session) bool {
 	return c.take(ctx, s)
 }
 
-// never is a time that does not come.
-const never = time.Duration(1<<63 - 1)
-
 // due is when this server may take a vacant running node.
 func (c *Contender) due() time.Duration {
-	delay, ok := c.m.view.patience(c)
-	if !ok {
-		return never
+	if named, yielded := c.named(); yielded && named {
+		return c.vacant
+	} else if named {
+		return c.vacant + c.courtesy()
 	}
-	return max(c.vacant+delay, c.vacant+c.courtesy(), c.abstain)
+	return max(c.vacant+c.m.view.patience(c), c.vacant+c.courtesy(), c.abstain)
 }
 
 // courtesy is how long a vacant node is left to its last owner.
@@ -428,14 +427,13 @@ func (c *Contender) courtesy() time.Duration {
 // pause is for how long nothing is to be done unless something changes.
 func (c *Contender) pause(n *node) time.Duration {
 	const longest = time.Hour
-	if n.exists {
+	switch {
+	case n.exists && c.lease != nil && c.m.draining.Load():
+		return drainPause
+	case n.exists:
 		return longest
 	}
-	due := c.due()
-	if due == never {
-		return longest
-	}
-	return min(max(0, due-sinceBoot()), longest)
+	return min(max(0, c.due()-sinceBoot()), longest)
 }
 
 // take makes the running node.
@@ -523,6 +521,7 @@ func (c *Contender) start(ctx context.Context, s *zk.Session, id string, epoch i
 		wait := min(firstRetry<<min(c.failures, 10), lastRetry)
 		c.failures++
 		c.abstain = sinceBoot() + wait
+		c.m.view.settle(ctx, s, c.destination, c.m.o.Address)
 		c.last = holder{address: c.m.o.Address}
 		c.set(RoleFailed, "", err.Error())
 		c.log.Error("the instance did not start, so the destination is left to other servers and tried again later", "error", err, "retry_in", wait)
@@ -532,7 +531,7 @@ func (c *Contender) start(ctx context.Context, s *zk.Session, id string, epoch i
 	c.last = holder{address: c.m.o.Address, session: s.ID(), towpath: true}
 	c.m.owned.Add(1)
 	c.m.touch()
-	c.m.view.taken(ctx, s, c.destination, c.m.o.Address)
+	c.m.view.settle(ctx, s, c.destination, c.m.o.Address)
 	c.set(RoleOwner, c.m.o.Address, "")
 	c.log.Info("this server runs the destination", "lease", id, "epoch", epoch)
 	return nil

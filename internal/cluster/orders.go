@@ -21,6 +21,12 @@ type Order struct {
 	To   string `json:"to"` // address of the server that shall run it
 	By   string `json:"by"` // who asks, for the log
 	AtMs int64  `json:"at"` // since the epoch, for people
+
+	// Yielded says that the owner was asked, by active=false in its running node
+	// and in the transaction that made the order, to give the destination up: a
+	// Java server does so without knowing of the order, and then the target need
+	// not leave it the time to come back.
+	Yielded bool `json:"yielded,omitempty"`
 }
 
 // ParseOrder reads the node of an order.
@@ -57,11 +63,33 @@ const (
 	rankStep = 150 * time.Millisecond
 )
 
-// seenOrder is an order and when it was first seen.
+// Times of draining. Service goes before it: what nobody else takes is run here.
+const (
+	// drainPatience is for how long a drained server leaves a vacant destination
+	// to all others, Java servers included.
+	drainPatience = 10 * time.Second
+
+	// drainRetry is for how long a drained server keeps what it took because
+	// nobody else did, before it offers it again.
+	drainRetry = time.Minute
+
+	// drainPause is between two looks for somebody who can take what a drained
+	// server still runs.
+	drainPause = 2 * time.Second
+)
+
+// seenOrder is an order and when it was first seen. One that cannot be read
+// names no server.
 type seenOrder struct {
 	Order
 	version int64 // Mzxid
 	seen    time.Duration
+}
+
+// peer is a Towpath server.
+type peer struct {
+	ServerInfo
+	joined int64 // Czxid of its node
 }
 
 // view is what a member knows of the other Towpath servers and of the orders of
@@ -69,9 +97,11 @@ type seenOrder struct {
 type view struct {
 	mu      sync.Mutex
 	change  chan struct{} // closed, and replaced, when anything changes
-	servers map[string]ServerInfo
+	servers map[string]peer
 	orders  map[string]seenOrder
 	drains  map[string]bool
+	settled time.Duration // since when servers and drains are as they are
+	drained time.Time     // since when this server is or is not drained
 }
 
 // changed returns a channel that is closed at the next change.
@@ -98,28 +128,32 @@ func (v *view) update(change func()) {
 // order returns the order to move a destination, unless it has grown old or
 // names a server that is not there.
 func (v *view) order(destination string) (Order, bool) {
+	o, ok := v.standing(destination)
+	return o.Order, ok
+}
+
+func (v *view) standing(destination string) (seenOrder, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	o, ok := v.orders[destination]
 	if !ok || sinceBoot()-o.seen > orderLife || v.drains[o.To] {
-		return Order{}, false
+		return seenOrder{}, false
 	}
 	_, there := v.servers[o.To]
-	return o.Order, there
+	return o, there
 }
 
-// patience is how long this server leaves a vacant destination to others; false
-// means that it shall not take it at all.
-func (v *view) patience(c *Contender) (time.Duration, bool) {
+// patience is how long this server leaves a vacant destination to others.
+func (v *view) patience(c *Contender) time.Duration {
 	me := c.m.o.Address
 	if c.m.draining.Load() {
-		return 0, false
+		return drainPatience
 	}
 	if o, ok := v.order(c.destination); ok {
 		if o.To == me {
-			return 0, true
+			return 0
 		}
-		return orderPatience, true
+		return orderPatience
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -130,7 +164,84 @@ func (v *view) patience(c *Contender) (time.Duration, bool) {
 			rank++
 		}
 	}
-	return min(time.Duration(rank)*rankStep, orderPatience), true
+	return min(time.Duration(rank)*rankStep, orderPatience)
+}
+
+// named tells whether an order names this server as the one to run the
+// destination, and whether the owner was asked to give it up.
+func (c *Contender) named() (named, yielded bool) {
+	o, ok := c.m.view.order(c.destination)
+	return ok && o.To == c.m.o.Address, o.Yielded
+}
+
+// dismissed tells whether this server, the owner, is to hand the destination
+// over, why, and for how long it shall leave it to others then.
+func (c *Contender) dismissed(ctx context.Context, s *zk.Session) (why string, abstention time.Duration, yes bool) {
+	if o, ok := c.m.view.standing(c.destination); ok && o.To != c.m.o.Address {
+		_, competes, err := s.Exists(ctx, zktree.Competitor(c.destination, o.To))
+		switch {
+		case err != nil:
+			return "", 0, false // the session has ended
+		case competes:
+			// Not for long: the target may fail to start it.
+			return fmt.Sprintf("it is to move to %s, says %s", o.To, o.By), orderPatience, true
+		case c.refused != o.version:
+			c.refused = o.version
+			c.log.Warn("an order is not carried out: the server that it names does not compete for the destination", "to", o.To, "by", o.By)
+		}
+	}
+	if !c.m.draining.Load() {
+		return "", 0, false
+	}
+	return c.drained(ctx, s)
+}
+
+// drained is dismissed for a server that is being drained: it keeps what nobody
+// else can run.
+func (c *Contender) drained(ctx context.Context, s *zk.Session) (why string, abstention time.Duration, yes bool) {
+	const alone = "this server is drained, but nobody else can run it"
+	if since := c.Status().Since; since.After(c.m.view.drainedSince()) && time.Since(since) < drainRetry {
+		c.spare(alone)
+		return "", 0, false
+	}
+	others, err := c.successors(ctx, s)
+	switch {
+	case err != nil:
+		return "", 0, false
+	case len(others) == 0:
+		c.spare(alone)
+		return "", 0, false
+	}
+	c.spared = false
+	return "this server is being drained", 0, true
+}
+
+// spare says, once, that the destination stays.
+func (c *Contender) spare(why string) {
+	if !c.spared {
+		c.spared = true
+		c.log.Warn("the destination stays on this server, which is being drained: nobody else competes for it or was able to start it")
+	}
+	c.set(RoleOwner, c.m.o.Address, why)
+}
+
+// successors are the other servers that compete for the destination and are not
+// drained, Java servers included.
+func (c *Contender) successors(ctx context.Context, s *zk.Session) ([]string, error) {
+	names, _, err := s.Children(ctx, zktree.Competitors(c.destination))
+	if err != nil && !errors.Is(err, zk.ErrNoNode) {
+		return nil, err
+	}
+	v := &c.m.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.DeleteFunc(names, func(n string) bool { return n == c.m.o.Address || v.drains[n] }), nil
+}
+
+func (v *view) drainedSince() time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.drained
 }
 
 // score orders the servers for a destination: the preferred ones first, in
@@ -158,12 +269,16 @@ func mix(x uint64) uint64 {
 	return x ^ x>>33
 }
 
-// taken removes the order that has been carried out.
-func (v *view) taken(ctx context.Context, s *zk.Session, destination, address string) {
+// settle removes the order that named this server: it has been carried out, or
+// cannot be.
+func (v *view) settle(ctx context.Context, s *zk.Session, destination, address string) {
 	v.mu.Lock()
 	o, ok := v.orders[destination]
+	if ok = ok && o.To == address; ok {
+		delete(v.orders, destination) // before the watch tells, so that it is not followed once more
+	}
 	v.mu.Unlock()
-	if !ok || o.To != address {
+	if !ok {
 		return
 	}
 	// A stale one is not obeyed, so an error costs nothing.
@@ -176,15 +291,15 @@ func (m *Member) watchOrders(ctx context.Context, s *zk.Session) {
 	defer parts.Wait()
 	parts.Go(func() {
 		mirror(ctx, s, zktree.TowpathServers, m.o.Logger, func(nodes map[string]mirrored) {
-			servers := make(map[string]ServerInfo)
+			servers := make(map[string]peer)
 			for address, n := range nodes {
 				info, err := ParseServerInfo(n.data)
 				if err != nil {
 					info = ServerInfo{Weight: 1}
 				}
-				servers[address] = info
+				servers[address] = peer{ServerInfo: info, joined: n.created}
 			}
-			m.view.update(func() { m.view.servers = servers })
+			m.view.update(func() { m.view.servers, m.view.settled = servers, sinceBoot() })
 		})
 	})
 	parts.Go(func() {
@@ -193,11 +308,19 @@ func (m *Member) watchOrders(ctx context.Context, s *zk.Session) {
 			for address := range nodes {
 				drains[address] = true
 			}
-			if m.draining.Swap(drains[m.o.Address]) != drains[m.o.Address] {
-				m.o.Logger.Warn("an operator has changed whether this server may run anything", "drained", drains[m.o.Address])
+			drained := drains[m.o.Address]
+			changed := m.draining.Load() != drained
+			m.view.update(func() {
+				m.view.drains, m.view.settled = drains, sinceBoot()
+				if changed {
+					m.view.drained = time.Now()
+					m.draining.Store(drained)
+				}
+			})
+			if changed {
+				m.o.Logger.Warn("an operator has changed whether this server may run anything", "drained", drained)
 				m.touch()
 			}
-			m.view.update(func() { m.view.drains = drains })
 		})
 	})
 	mirror(ctx, s, zktree.Moves, m.o.Logger, func(nodes map[string]mirrored) {
@@ -207,7 +330,6 @@ func (m *Member) watchOrders(ctx context.Context, s *zk.Session) {
 				o, err := ParseOrder(n.data)
 				if err != nil {
 					m.o.Logger.Warn("an order to move a destination cannot be read", "destination", d, "error", err)
-					continue
 				}
 				if old, ok := m.view.orders[d]; ok && old.version == n.version {
 					orders[d] = old
@@ -224,6 +346,7 @@ func (m *Member) watchOrders(ctx context.Context, s *zk.Session) {
 type mirrored struct {
 	data    []byte
 	version int64 // Mzxid
+	created int64 // Czxid
 }
 
 // mirror calls changed with the children of a node, now and whenever one comes
@@ -270,7 +393,7 @@ func readChildren(ctx context.Context, s *zk.Session, path string) (map[string]m
 		if err != nil {
 			return nil, nil, err
 		}
-		nodes[name] = mirrored{data: b, version: st.Mzxid}
+		nodes[name] = mirrored{data: b, version: st.Mzxid, created: st.Czxid}
 	}
 	return nodes, watch, nil
 }
