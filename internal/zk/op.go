@@ -163,7 +163,10 @@ func (d *decoder) multi(ops []Op, c *Config) ([]Result, error) {
 	if !d.bool() && d.err == nil || undone && failed == nil {
 		d.err = fmt.Errorf("%w: results of a multi do not fit together", errMalformed)
 	}
-	if d.err != nil || failed != nil {
+	switch {
+	case d.err != nil:
+		return nil, nil
+	case failed != nil:
 		return nil, failed
 	}
 	return results, nil
