@@ -122,6 +122,9 @@ func TestPingsAndSilence(t *testing.T) {
 		if got := s.Confirmed(); !got.Equal(begun) {
 			t.Errorf("confirmed %v after the handshake", got.Sub(begun))
 		}
+		if got := s.Began(); !got.Equal(begun) {
+			t.Errorf("began %v after the handshake", got.Sub(begun))
+		}
 		for i := range 3 {
 			if got := hex.EncodeToString(c.frame()); got != "fffffffe0000000b" {
 				t.Errorf("frame %s is not a ping", got)
