@@ -200,6 +200,9 @@ func parseKeyStore(data []byte, password string) (keyStore, error) {
 }
 
 func parseJKS(data []byte, password string) (keyStore, error) {
+	if err := checkJKS(data); err != nil {
+		return keyStore{}, fmt.Errorf("read JKS: %w", err)
+	}
 	ks := keystore.New(keystore.WithOrderedAliases())
 	if err := ks.Load(bytes.NewReader(data), []byte(password)); err != nil {
 		return keyStore{}, fmt.Errorf("read JKS: %w", err)

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -249,6 +250,27 @@ func TestPreferredKeepsOtherErrors(t *testing.T) {
 	_, err = Connect(t.Context(), Config{Address: l.Addr().String(), User: "canal", TLS: config.TLS{Mode: "PREFERRED"}, Logger: discard()})
 	if e, ok := errors.AsType[*ConnectError](err); !ok || e.Step != "dial" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestDamagedJKS reads stores that announce more than they have. Each would
+// otherwise ask for gigabytes of memory.
+func TestDamagedJKS(t *testing.T) {
+	head := []byte{0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1}
+	alias := append([]byte{0, 1, 'a'}, make([]byte, 8)...)
+	for what, b := range map[string][]byte{
+		"no number of entries": head[:9],
+		"an unknown version":   append([]byte{0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 0xc8, 0, 0, 1, 0}, make([]byte, 40)...),
+		"an unknown kind":      append(slices.Clone(head), 0, 0, 0, 3),
+		"no entry":             head,
+		"a long key":           slices.Concat(head, []byte{0, 0, 0, 1}, alias, []byte{0xff, 0xff, 0xff, 0xff}),
+		"a long chain":         slices.Concat(head, []byte{0, 0, 0, 1}, alias, []byte{0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}),
+		"a long certificate":   slices.Concat(head, []byte{0, 0, 0, 2}, alias, []byte{0, 0, 0xf0, 0, 0, 0}),
+		"many entries":         {0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff},
+	} {
+		if _, err := parseKeyStore(b, "changeit"); err == nil {
+			t.Errorf("%s: no error", what)
+		}
 	}
 }
 
