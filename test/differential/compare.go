@@ -218,7 +218,7 @@ func explainMissing(k servers.Kind, ours bool, side []string, i int) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	inside, err := marked(side, i, o.text("entryType"))
+	rows, err := marked(side, i, o.text("entryType"))
 	if err != nil {
 		return nil, err
 	}
@@ -226,33 +226,35 @@ func explainMissing(k servers.Kind, ours bool, side []string, i int) ([]string, 
 		unknown := func(o object) bool { return !m.explains(k, o) }
 		switch {
 		case m.ours != ours:
-		case m.explains(k, o), m.marks && len(inside) > 0 && !slices.ContainsFunc(inside, unknown):
+		case m.explains(k, o), m.marks && len(rows) > 0 && !slices.ContainsFunc(rows, unknown):
 			return []string{m.name}, nil
 		}
 	}
 	return nil, nil
 }
 
-// marked is what stands between the marks of a transaction, the i-th entry being
-// one of them; nil if it is not one or the other is not there.
-func marked(side []string, i int, entryType string) (inside []object, err error) {
-	step, end := 1, "TRANSACTIONEND"
-	switch entryType {
-	case "TRANSACTIONBEGIN":
-	case "TRANSACTIONEND":
-		step, end = -1, "TRANSACTIONBEGIN"
-	default:
+// marked are the rows in the group of the i-th entry, if that is the mark of a
+// transaction: those up to the end, or those since the begin or the last
+// statement, which ends a group too. It is nil for other entries, and for a begin
+// whose group has a statement.
+func marked(side []string, i int, entryType string) (rows []object, err error) {
+	step := map[string]int{"TRANSACTIONBEGIN": 1, "TRANSACTIONEND": -1}[entryType]
+	if step == 0 {
 		return nil, nil
 	}
 	for i += step; 0 <= i && i < len(side); i += step {
 		o, err := parse(side[i])
-		if err != nil || o.text("entryType") == entryType {
+		if err != nil {
 			return nil, err
 		}
-		if o.text("entryType") == end {
-			return inside, nil
+		if o.at("rowChange", "rowDatas") != nil {
+			rows = append(rows, o)
+			continue
 		}
-		inside = append(inside, o)
+		if step > 0 && o.text("entryType") != "TRANSACTIONEND" {
+			return nil, nil
+		}
+		return rows, nil
 	}
 	return nil, nil
 }

@@ -34,7 +34,7 @@ type missing struct {
 	name     string
 	ours     bool // it is ours that has it
 	explains func(k servers.Kind, entry object) bool
-	marks    bool // so are the marks of a transaction that has nothing else
+	marks    bool // it also explains the marks of transactions that have no other rows
 }
 
 var known = []difference{

@@ -69,6 +69,7 @@ func TestKnownDifferences(t *testing.T) {
 	}
 	statement := func(eventType, names, sql string) []string { return []string{statementJSON(eventType, names, sql)} }
 	goneRow, staysRow := rowsJSON(20, "d", "gone", columnJSON("id", "1", "")), rowsJSON(30, "d", "stays", columnJSON("id", "1", ""))
+	text4 := statementJSON("QUERY", "", "INSERT INTO gone VALUES (1)")
 	cases := []struct {
 		name         string
 		of           string // the rule, of which there has to be a pair of both sorts
@@ -121,6 +122,9 @@ func TestKnownDifferences(t *testing.T) {
 		{"a statement for the table", gone, servers.MySQL80, statement("ERASE", `,"schemaName":"d","tableName":"gone"`, "DROP TABLE gone"), nil, 0},
 		{"the begin of a transaction with other rows", gone, servers.MySQL80, []string{beginJSON(10), goneRow, staysRow, endJSON(40)}, []string{staysRow, endJSON(40)}, 0},
 		{"the end of a transaction with other rows", gone, servers.MySQL80, []string{beginJSON(10), goneRow, staysRow, endJSON(40)}, []string{beginJSON(10), staysRow}, 0},
+		{"their transaction, begun with a statement's text", gone, servers.MariaDB1011, []string{text4, goneRow, endJSON(40)}, []string{text4}, 2},
+		{"the end of a transaction that has a statement's text", gone, servers.MariaDB1011, []string{text4, endJSON(40)}, []string{text4}, 0},
+		{"the begin before a statement", gone, servers.MySQL80, []string{beginJSON(2), text4, goneRow, endJSON(40)}, []string{text4}, 0},
 		{"an empty transaction", gone, servers.MySQL80, []string{beginJSON(10), endJSON(40)}, nil, 0},
 		{"a begin without an end", gone, servers.MySQL80, []string{beginJSON(10), goneRow, beginJSON(40)}, nil, 0},
 	}

@@ -120,6 +120,10 @@ type fetch struct {
 // Canal tries again ten to twenty seconds after an error, and says nothing.
 const silence = 40 * time.Second
 
+// starting is the time for the first entry: a Java Canal of many destinations
+// begins with all of them at once.
+const starting = 2 * time.Minute
+
 // longest bounds the reading of one recording.
 const longest = 3 * time.Minute
 
@@ -132,7 +136,7 @@ func entries(ctx context.Context, port int, destination string, f fetch) (lines 
 		cancel(fmt.Errorf("no end after %v: a server that cannot go on may deliver the same again and again", longest))
 	})
 	defer late.Stop()
-	alarm := time.AfterFunc(silence, func() { cancel(fmt.Errorf("no entry for %v", silence)) })
+	alarm := time.AfterFunc(starting, func() { cancel(fmt.Errorf("no entry for %v, or at the beginning for %v", silence, starting)) })
 	defer alarm.Stop()
 	c, err := connect(ctx, port, destination)
 	if err != nil {
