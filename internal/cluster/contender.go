@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,8 +31,9 @@ const (
 	// owner may have been a Java server: ServerRunningMonitor's delayTime.
 	JavaDelay = 5 * time.Second
 
-	// returnDelay leaves an owner that has lost its session together with
-	// everybody else the time to come back to what it still runs.
+	// returnDelay is how long it is left to a Towpath owner that has not given it
+	// up: one whose session was ended, or whose node was deleted, comes back to
+	// what it still runs.
 	returnDelay = time.Second
 
 	// Abstention is for how long a server that has given a destination up on
@@ -81,7 +83,6 @@ type Contender struct {
 	pending  string // id of a lease whose creation was not answered
 	last     holder
 	vacant   time.Duration // since when the running node is known to be missing
-	returned bool          // the vacancy was found when a session began
 	abstain  time.Duration // not to be taken before
 	refused  int64         // version of the order that was last refused
 	spared   bool          // it was said that the destination stays on a drained server
@@ -241,7 +242,6 @@ func (c *Contender) campaign(s *zk.Session) {
 
 // compete looks at the running node and does what it asks for, again and again.
 func (c *Contender) compete(ctx context.Context, s *zk.Session) {
-	c.returned = true
 	var n *node
 	for ctx.Err() == nil {
 		if n == nil {
@@ -257,7 +257,6 @@ func (c *Contender) compete(ctx context.Context, s *zk.Session) {
 			n = nil // what was done has changed it
 			continue
 		}
-		c.returned = false
 		timer := time.NewTimer(c.pause(n))
 		select {
 		case <-n.watch:
@@ -393,6 +392,7 @@ func (c *Contender) claim(ctx context.Context, s *zk.Session) bool {
 	now := sinceBoot()
 	if c.vacant == 0 {
 		c.vacant = now
+		c.last.yielded = c.last.yielded || c.last.towpath && c.yielded(ctx, s)
 	}
 	if c.lease == nil && c.due() > now {
 		c.set(RoleStandby, "", "nobody runs it; another server may take it first")
@@ -418,10 +418,16 @@ func (c *Contender) courtesy() time.Duration {
 		return 0
 	case !l.towpath:
 		return JavaDelay
-	case c.returned:
-		return returnDelay
 	}
-	return 0
+	return returnDelay
+}
+
+// yielded tells whether the last Towpath owner has given the destination up on
+// purpose. If not, its node was deleted or its session has ended, and it may be
+// about to come back.
+func (c *Contender) yielded(ctx context.Context, s *zk.Session) bool {
+	owner, _, err := s.Get(ctx, zktree.TowpathDestination(c.destination))
+	return err == nil && strings.HasSuffix(string(owner), " "+nobody)
 }
 
 // pause is for how long nothing is to be done unless something changes.
@@ -476,6 +482,9 @@ func (c *Contender) take(ctx context.Context, s *zk.Session) bool {
 
 // ownership is what is in the node of a destination under /towpath.
 func ownership(address, lease string) string { return address + " " + lease }
+
+// nobody stands in place of the lease once its owner has given it up.
+const nobody = "-"
 
 // acquire is the transaction that makes this server the owner. It returns how
 // many there have been.
@@ -581,7 +590,8 @@ func (c *Contender) deleteRunning(s *zk.Session, version int32, id string) {
 	}
 	var ops []zk.Op
 	if id != "" {
-		ops = append(ops, zk.DeleteOp(zktree.Lease(c.destination, id), zk.AnyVersion))
+		ops = append(ops, zk.DeleteOp(zktree.Lease(c.destination, id), zk.AnyVersion),
+			zk.SetOp(zktree.TowpathDestination(c.destination), []byte(ownership(c.m.o.Address, nobody)), zk.AnyVersion))
 	}
 	if ok {
 		ops = append(ops, zk.DeleteOp(zktree.Running(c.destination), version))

@@ -36,6 +36,7 @@
 // its session elects itself again without stopping, and relies on the 5 seconds
 // that every other server leaves a vacant running node alone; so we leave it
 // those 5 seconds when the last owner may have been a Java server. Towpath
-// servers know one another by nodes under /towpath, and because an owner of
-// theirs has stopped before its node can go, they take over at once.
+// servers know one another by nodes under /towpath: what an owner of theirs has
+// given up they take at once, and what it has lost after a second, in which it
+// can come back.
 package cluster

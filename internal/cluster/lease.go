@@ -52,8 +52,8 @@ func (l *Lease) ID() string {
 	return l.id
 }
 
-// Epoch counts how often Towpath servers have taken the destination, this time
-// included: whatever is numbered by it is not numbered the same by another owner.
+// Epoch is greater with every Towpath server that takes the destination: whatever
+// is numbered by it is not numbered the same by another owner.
 func (l *Lease) Epoch() int32 { return l.epoch }
 
 // Valid tells whether batches may be handed out and acks taken at this moment.
