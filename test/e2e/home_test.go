@@ -162,6 +162,12 @@ func (h *home) launch() {
 func (h *home) start() {
 	h.t.Helper()
 	h.launch()
+	h.awaitPort()
+}
+
+// awaitPort waits until the server accepts clients.
+func (h *home) awaitPort() {
+	h.t.Helper()
 	eventually(h.t, startLimit, "the server accepts clients", func() bool {
 		select {
 		case <-h.done:

@@ -90,6 +90,7 @@ func sharedServer(t *testing.T, k servers.Kind) *servers.Server {
 }
 
 func stopShared() {
+	stopSharedZooKeeper()
 	for _, s := range shared.running {
 		s.Kill()
 	}
