@@ -7,8 +7,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 
 FUZZTIME ?= 30s
 STEPS    ?= 1000
+CHAOS    ?= -faults 220 -duration 30m
 
-.PHONY: build demo test lint bench differential fuzz deps clean
+.PHONY: build demo test lint bench differential chaos fuzz deps clean
 
 build: ## bin/towpath, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/towpath ./cmd/towpath
@@ -33,6 +34,10 @@ bench: build ## Towpath beside Java Canal; writes docs/benchmarks.md
 differential: ## everything compared with Java Canal, with a longer generated workload
 	@scripts/deps test
 	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -count=1 -timeout 60m -v ./test/differential -full -steps $(STEPS)
+
+chaos: ## a cluster in which everything goes wrong, for half an hour; CHAOS="-seed N" and more
+	@scripts/deps test
+	$(GO) run ./test/chaos $(CHAOS)
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
