@@ -16,7 +16,10 @@ import (
 // line is what the tests read of an entry that a peer printed. The peers agree
 // on these names; they differ in how they print numbers.
 type line struct {
-	Header    struct{ SchemaName, TableName string }
+	Header struct {
+		SchemaName, TableName, LogfileName string
+		LogfileOffset                      json.Number
+	}
 	RowChange struct {
 		SQL      string
 		RowDatas []struct {
@@ -39,25 +42,34 @@ func (a *account) replay(lines []string, schema string) {
 		if l.Header.TableName == "done" && len(l.RowChange.RowDatas) > 0 {
 			a.done = true
 		}
-		if l.Header.TableName != "t" {
-			continue
-		}
-		if m := comment.FindStringSubmatch(l.RowChange.SQL); m != nil {
-			a.take(change{seq: number(a.t, m[1])})
-		}
-		for _, row := range l.RowChange.RowDatas {
-			var c change
-			for _, col := range row.AfterColumns {
-				switch col.Name {
-				case "id":
-					c.id = col.Value
-				case "seq":
-					c.seq = number(a.t, col.Value)
-				}
-			}
+		for _, c := range l.changes(a.t) {
 			a.take(c)
 		}
 	}
+}
+
+// changes are the changes of a writer's table that an entry brings.
+func (l *line) changes(t testing.TB) (all []change) {
+	t.Helper()
+	if l.Header.TableName != "t" {
+		return nil
+	}
+	if m := comment.FindStringSubmatch(l.RowChange.SQL); m != nil {
+		return []change{{seq: number(t, m[1])}}
+	}
+	for _, row := range l.RowChange.RowDatas {
+		var c change
+		for _, col := range row.AfterColumns {
+			switch col.Name {
+			case "id":
+				c.id = col.Value
+			case "seq":
+				c.seq = number(t, col.Value)
+			}
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 // peerArgs are the arguments that make a peer read a destination up to a
