@@ -354,7 +354,7 @@ func (e *evidence) sort(events []event) {
 
 // summary tells how much there was to verify.
 func summary(e *evidence) string {
-	owners, batches, acks, again := make(map[string]int), 0, 0, 0
+	owners, batches, acks := make(map[string]int), 0, 0
 	for _, o := range e.tree.ownerships {
 		owners[o.destination]++
 	}
@@ -376,7 +376,26 @@ func summary(e *evidence) string {
 			}
 		}
 	}
-	again = got - len(e.rows)*len(e.destinations)
-	return fmt.Sprintf("%d rows came to %d destinations in %d batches with %d acks by %d processes, %d of them again; %s; %d cursors were written",
-		len(e.rows), len(e.destinations), batches, acks, len(e.consumers), again, strings.Join(parts, ", "), len(e.tree.cursors))
+	again := got - len(e.rows)*len(e.destinations)
+	return fmt.Sprintf("%d rows came to %d destinations in %d batches with %d acks by %d processes, %d of them again; %s; %d cursors were written; the longest time without an ack was %v",
+		len(e.rows), len(e.destinations), batches, acks, len(e.consumers), again, strings.Join(parts, ", "), len(e.tree.cursors), longestSilence(e).Round(100*time.Millisecond))
+}
+
+// longestSilence is the longest time between two acks of a destination.
+func longestSilence(e *evidence) (longest time.Duration) {
+	acks := make(map[string][]int64)
+	for _, events := range e.consumers {
+		for _, v := range events {
+			if v.Kind == kindAck {
+				acks[v.Destination] = append(acks[v.Destination], v.At)
+			}
+		}
+	}
+	for _, times := range acks {
+		slices.Sort(times)
+		for i := 1; i < len(times); i++ {
+			longest = max(longest, time.Duration(times[i]-times[i-1]))
+		}
+	}
+	return longest
 }

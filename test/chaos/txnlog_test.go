@@ -16,10 +16,9 @@ import (
 // jutes builds ZooKeeper's encoding.
 type jutes []byte
 
-func (j jutes) int(n int32) jutes     { return binary.BigEndian.AppendUint32(j, uint32(n)) }
-func (j jutes) long(n int64) jutes    { return binary.BigEndian.AppendUint64(j, uint64(n)) }
-func (j jutes) text(s string) jutes   { return append(j.int(int32(len(s))), s...) }
-func (j jutes) then(more jutes) jutes { return append(j, more...) }
+func (j jutes) int(n int32) jutes   { return binary.BigEndian.AppendUint32(j, uint32(n)) }
+func (j jutes) long(n int64) jutes  { return binary.BigEndian.AppendUint64(j, uint64(n)) }
+func (j jutes) text(s string) jutes { return append(j.int(int32(len(s))), s...) }
 
 // head begins a transaction.
 func head(session, zxid, wall int64, kind int32) jutes {
