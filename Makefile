@@ -9,7 +9,7 @@ FUZZTIME ?= 30s
 STEPS    ?= 1000
 CHAOS    ?= -faults 220 -duration 30m
 
-.PHONY: build demo test lint bench differential chaos fuzz deps clean
+.PHONY: build demo test lint bench failover differential chaos fuzz deps clean
 
 build: ## bin/towpath, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/towpath ./cmd/towpath
@@ -30,6 +30,10 @@ lint: ## formatting, vet, staticcheck, tidy module files
 bench: build ## Towpath beside Java Canal; writes docs/benchmarks.md
 	@scripts/deps test
 	$(GO) run ./test/bench -out docs/benchmarks.md
+
+failover: build ## silence at a client when a server dies, beside Java Canal; writes docs/benchmarks.md
+	@scripts/deps test
+	$(GO) run ./test/bench/failover -out docs/benchmarks.md
 
 differential: ## everything compared with Java Canal, with a longer generated workload
 	@scripts/deps test
