@@ -61,9 +61,7 @@ func newTree(t testing.TB) *tree {
 		}
 		t.Fatal(err)
 	}
-	root := "/" + strings.ReplaceAll(t.Name(), "/", "-")
-	top := openTree(t, z, zk.Config{Servers: z.Addrs()})
-	top.put(root, "")
+	root := "/" + strings.ReplaceAll(t.Name(), "/", "-") // whoever needs it first makes it
 	tr := openTree(t, z, zk.Config{Servers: z.Addrs(), Chroot: root})
 	tr.root = root
 	return tr
