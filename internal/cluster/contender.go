@@ -31,10 +31,13 @@ const (
 	// owner may have been a Java server: ServerRunningMonitor's delayTime.
 	JavaDelay = 5 * time.Second
 
-	// returnDelay is how long it is left to a Towpath owner that has not given it
-	// up: one whose session was ended, or whose node was deleted, comes back to
-	// what it still runs.
+	// returnDelay is how long it is left to a Towpath owner whose session lives:
+	// its node was deleted by hand, and it makes it again.
 	returnDelay = time.Second
+
+	// crashDelay is how long it is left to a Towpath owner whose session has ended:
+	// one that lives is told at once and comes back to what it still runs.
+	crashDelay = 300 * time.Millisecond
 
 	// Abstention is for how long a server that has given a destination up on
 	// purpose does not take it again.
@@ -97,7 +100,8 @@ type holder struct {
 	address string
 	session int64
 	towpath bool // it is a Towpath server
-	yielded bool // it was asked to give the destination up
+	yielded bool // it was asked to give the destination up, or has done so
+	alive   bool // its session outlived the node, as far as is known
 }
 
 // command is something to do in the contender's goroutine.
@@ -375,8 +379,8 @@ func (c *Contender) standBy(ctx context.Context, s *zk.Session, n *node) {
 	seen := holder{address: n.running.Address, session: n.stat.EphemeralOwner, yielded: n.bad == nil && !n.running.Active}
 	if seen.session == c.last.session && c.last.towpath {
 		seen.towpath = true
-	} else if st, ok, err := s.Exists(ctx, zktree.TowpathServer(seen.address)); err == nil && ok && st.EphemeralOwner == seen.session {
-		seen.towpath = true
+	} else {
+		seen.towpath = c.m.lives(ctx, s, seen)
 	}
 	if seen.address == c.m.o.Address && seen.address != c.last.address {
 		c.log.Warn("the running node has this server's address but belongs to another session: it is of this server's last run, or two servers have the same address")
@@ -387,12 +391,22 @@ func (c *Contender) standBy(ctx context.Context, s *zk.Session, n *node) {
 	c.set(RoleStandby, seen.address, "it runs on "+seen.address)
 }
 
+// lives tells whether the session of a holder is that of a Towpath server which
+// is there.
+func (m *Member) lives(ctx context.Context, s *zk.Session, h holder) bool {
+	st, ok, err := s.Exists(ctx, zktree.TowpathServer(h.address))
+	return err == nil && ok && st.EphemeralOwner == h.session
+}
+
 // claim is for a missing running node: it is taken when its time has come.
 func (c *Contender) claim(ctx context.Context, s *zk.Session) bool {
 	now := sinceBoot()
 	if c.vacant == 0 {
 		c.vacant = now
-		c.last.yielded = c.last.yielded || c.last.towpath && c.yielded(ctx, s)
+		if c.last.towpath {
+			c.last.yielded = c.last.yielded || c.yielded(ctx, s)
+			c.last.alive = c.m.lives(ctx, s, c.last)
+		}
 	}
 	if c.lease == nil && c.due() > now {
 		c.set(RoleStandby, "", "nobody runs it; another server may take it first")
@@ -418,8 +432,10 @@ func (c *Contender) courtesy() time.Duration {
 		return 0
 	case !l.towpath:
 		return JavaDelay
+	case l.alive:
+		return returnDelay
 	}
-	return returnDelay
+	return crashDelay
 }
 
 // yielded tells whether the last Towpath owner has given the destination up on

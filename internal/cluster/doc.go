@@ -37,6 +37,6 @@
 // that every other server leaves a vacant running node alone; so we leave it
 // those 5 seconds when the last owner may have been a Java server. Towpath
 // servers know one another by nodes under /towpath: what an owner of theirs has
-// given up they take at once, and what it has lost after a second, in which it
-// can come back.
+// given up they take at once, and what it has lost after the fraction of a
+// second in which one that lives comes back to what it still runs.
 package cluster
