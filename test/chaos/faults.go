@@ -93,10 +93,15 @@ func drawServerKill(r *rand.Rand, c *cluster) fault {
 	return fault{"kill -9 " + name, []string{name}, between(r, 100*time.Millisecond, 6*time.Second), s.kill, s.start}
 }
 
-// drawServerStop stops a server for shorter or longer than its session lasts.
+// drawServerStop stops a server for shorter or longer than its session lasts. It is
+// asked for batches meanwhile, which is the first that it reads when it goes on.
 func drawServerStop(r *rand.Rand, c *cluster) fault {
 	s, name := pickServer(r, c)
-	return fault{"SIGSTOP " + name, []string{name}, between(r, 200*time.Millisecond, 3*session), s.stop, s.cont}
+	f := fault{"SIGSTOP " + name, []string{name}, between(r, 200*time.Millisecond, 3*session), s.stop, s.cont}
+	if f.hold < session {
+		return f
+	}
+	return probed(s, f, 0)
 }
 
 func drawServerEnd(r *rand.Rand, c *cluster) fault {
@@ -158,13 +163,17 @@ func onLinks(what, target string, links []*netfault.Proxy, hold time.Duration, d
 }
 
 // drawServerZooKeeper parts a server from the ensemble, or from one of its servers.
+// It is asked for batches about when its session expires.
 func drawServerZooKeeper(r *rand.Rand, c *cluster) fault {
 	s, name := pickServer(r, c)
-	links, who := s.zooKeeper, name+" - all of zookeeper"
 	if i := r.IntN(2 * zooKeepers); i < zooKeepers {
-		links, who = links[i:i+1], fmt.Sprintf("%s - zookeeper %d", name, i)
+		return parted(r, fmt.Sprintf("%s - zookeeper %d", name, i), name+" zookeeper", s.zooKeeper[i:i+1], 3*session)
 	}
-	return parted(r, who, name+" zookeeper", links, 3*session)
+	f := parted(r, name+" - all of zookeeper", name+" zookeeper", s.zooKeeper, 3*session)
+	if f.hold < session {
+		return f
+	}
+	return probed(s, f, session*8/10)
 }
 
 func drawServerDatabase(r *rand.Rand, c *cluster) fault {
