@@ -23,8 +23,12 @@
 // package time in which that can be done, because no process has a wall clock of
 // its own on Linux. The disk of one server, with its logs and what it remembers, is
 // filled to the last byte; for that one has to be root, else there is no such
-// fault. A seed decides what happens to whom and for how long; when exactly, and
-// what comes of it, differs between runs.
+// fault. A seed decides what happens and for how long; who leads and who has handed
+// out the last batch, which are picked often, and when exactly things happen,
+// differs between runs.
+//
+// While a server is stopped for long or cut off from ZooKeeper, it is also asked for
+// batches by clients that know nothing of ZooKeeper.
 //
 // Not covered are the clocks of ZooKeeper and of the database, and a database that
 // dies (test/e2e does that) or is switched over.

@@ -81,9 +81,18 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 
 func nothing() error { return nil }
 
+// pickServer picks any server or, more often, the one that has handed out a batch
+// most recently: something is at stake there.
 func pickServer(r *rand.Rand, c *cluster) (*server, string) {
-	i := r.IntN(len(c.servers))
-	return c.servers[i], fmt.Sprintf("server %d", i)
+	s := c.servers[r.IntN(len(c.servers))]
+	if r.IntN(3) > 0 {
+		for _, other := range c.servers {
+			if other.tap.last.Load() > s.tap.last.Load() {
+				s = other
+			}
+		}
+	}
+	return s, s.name
 }
 
 func pickConsumer(r *rand.Rand, c *cluster) *reader { return c.consumers[r.IntN(len(c.consumers))] }

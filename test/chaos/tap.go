@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/towpath-cdc/towpath/protocol"
 )
@@ -16,6 +17,7 @@ type tap struct {
 	ln     net.Listener
 	server string // address
 	rec    *recorder
+	last   atomic.Int64 // when a batch was last recorded
 
 	wg     sync.WaitGroup // of the goroutines, for close
 	mu     sync.Mutex
@@ -167,5 +169,7 @@ func (w *watched) answer(p protocol.Packet) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tap.rec.record(event{Kind: kindHanded, Destination: w.destination, Server: w.tap.server, Batch: m.BatchID, Asked: w.asked})
+	now := monotonic()
+	w.tap.last.Store(now)
+	w.tap.rec.record(event{At: now, Kind: kindHanded, Destination: w.destination, Server: w.tap.server, Batch: m.BatchID, Asked: w.asked})
 }
