@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,10 @@ type Options struct {
 
 	// Rebalance moves destinations by itself until the servers have their shares.
 	Rebalance bool
+
+	// Settle is for how long servers must neither come nor go before destinations
+	// are moved; SettleTime if 0.
+	Settle time.Duration
 
 	// Sessions remembers the session, so that after a crash the next start need
 	// not wait until it expires. nil remembers nothing.
@@ -53,9 +58,11 @@ type Member struct {
 // New returns a member that does nothing before Run.
 func New(o Options) *Member {
 	o.Weight = max(1, o.Weight)
+	o.Settle = cmp.Or(o.Settle, SettleTime)
 	return &Member{
 		o: o, fence: newFence(sinceBoot), started: time.Now(), changed: make(chan struct{}),
 		contenders: make(map[string]*Contender), nudge: make(chan struct{}, 1),
+		view: view{wishes: make(map[string]string)},
 	}
 }
 
@@ -69,6 +76,7 @@ type ServerInfo struct {
 	Weight    int    `json:"weight"`
 	Instances int    `json:"instances"` // that it runs
 	Draining  bool   `json:"draining,omitempty"`
+	Rebalance bool   `json:"rebalance,omitempty"` // it spreads the destinations when it is its turn to
 }
 
 // ParseServerInfo reads the node of a Towpath server.
@@ -83,7 +91,7 @@ func ParseServerInfo(b []byte) (ServerInfo, error) {
 func (m *Member) info() []byte {
 	b, err := json.Marshal(ServerInfo{
 		Version: m.o.Version, StartedMs: m.started.UnixMilli(), Weight: m.o.Weight,
-		Instances: int(m.owned.Load()), Draining: m.draining.Load(),
+		Instances: int(m.owned.Load()), Draining: m.draining.Load(), Rebalance: m.o.Rebalance,
 	})
 	if err != nil {
 		return nil // a struct of plain values
@@ -94,13 +102,15 @@ func (m *Member) info() []byte {
 // Run keeps this server in its cluster, session after session, until ctx ends.
 // Contenders compete only while it runs.
 func (m *Member) Run(ctx context.Context) {
-	if m.o.Sessions != nil {
-		m.o.Sessions.endPredecessor(ctx, m.o.Address, m.o.Logger)
-	}
+	predecessor := m.o.Sessions != nil
 	for ctx.Err() == nil {
 		s, err := m.o.ZooKeeper.Session(ctx)
 		if err != nil {
 			return // ctx has ended, or the client was closed
+		}
+		if predecessor { // not before ZooKeeper has answered
+			predecessor = false
+			m.o.Sessions.endPredecessor(ctx, m.o.Address, m.o.Logger)
 		}
 		m.attend(ctx, s)
 	}
@@ -125,6 +135,7 @@ func (m *Member) attend(ctx context.Context, s *zk.Session) {
 	defer parts.Wait()
 	parts.Go(func() { m.keep(ctx, s, zktree.Server(m.o.Address)) })
 	parts.Go(func() { m.watchOrders(ctx, s) })
+	parts.Go(func() { m.coordinate(ctx, s) })
 	if !m.beat(ctx, s) {
 		return
 	}

@@ -27,6 +27,10 @@ type Order struct {
 	// Java server does so without knowing of the order, and then the target need
 	// not leave it the time to come back.
 	Yielded bool `json:"yielded,omitempty"`
+
+	// Auto says that the coordinator has given it. Where anybody else has moved a
+	// destination, the coordinator leaves it.
+	Auto bool `json:"auto,omitempty"`
 }
 
 // ParseOrder reads the node of an order.
@@ -67,7 +71,7 @@ const (
 const (
 	// drainPatience is for how long a drained server leaves a vacant destination
 	// to all others, Java servers included.
-	drainPatience = 10 * time.Second
+	drainPatience = JavaDelay + time.Second
 
 	// drainRetry is for how long a drained server keeps what it took because
 	// nobody else did, before it offers it again.
@@ -100,8 +104,9 @@ type view struct {
 	servers map[string]peer
 	orders  map[string]seenOrder
 	drains  map[string]bool
-	settled time.Duration // since when servers and drains are as they are
-	drained time.Time     // since when this server is or is not drained
+	wishes  map[string]string // server to which others than the coordinator have moved a destination
+	settled time.Duration     // since when servers and drains are as they are
+	drained time.Time         // since when this server is or is not drained
 }
 
 // changed returns a channel that is closed at the next change.
@@ -177,7 +182,11 @@ func (c *Contender) named() (named, yielded bool) {
 // dismissed tells whether this server, the owner, is to hand the destination
 // over, why, and for how long it shall leave it to others then.
 func (c *Contender) dismissed(ctx context.Context, s *zk.Session) (why string, abstention time.Duration, yes bool) {
-	if o, ok := c.m.view.standing(c.destination); ok && o.To != c.m.o.Address {
+	switch o, ok := c.m.view.standing(c.destination); {
+	case ok && o.To == c.m.o.Address:
+		// It was taken before the order was seen here.
+		c.m.view.settle(ctx, s, c.destination, o.To)
+	case ok:
 		_, competes, err := s.Exists(ctx, zktree.Competitor(c.destination, o.To))
 		switch {
 		case err != nil:
@@ -236,6 +245,28 @@ func (c *Contender) successors(ctx context.Context, s *zk.Session) ([]string, er
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return slices.DeleteFunc(names, func(n string) bool { return n == c.m.o.Address || v.drains[n] }), nil
+}
+
+// wish is the server to which somebody has moved a destination; "" for none.
+func (v *view) wish(destination string) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.wishes[destination]
+}
+
+// forgetWish forgets the wish for a move that could not be made.
+func (v *view) forgetWish(m Move) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.wishes[m.Destination] == m.To {
+		delete(v.wishes, m.Destination)
+	}
+}
+
+func (v *view) forgetWishes() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	clear(v.wishes)
 }
 
 func (v *view) drainedSince() time.Time {
@@ -336,6 +367,9 @@ func (m *Member) watchOrders(ctx context.Context, s *zk.Session) {
 					continue
 				}
 				orders[d] = seenOrder{Order: o, version: n.version, seen: sinceBoot()}
+				if err == nil && !o.Auto {
+					m.view.wishes[d] = o.To // where it shall stay
+				}
 			}
 			m.view.orders = orders
 		})

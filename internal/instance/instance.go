@@ -45,7 +45,7 @@ type Instance struct {
 	log      *slog.Logger
 
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // the source's goroutine
+	wg     sync.WaitGroup // the source's goroutine, and in a cluster that of tellProgress
 
 	mu      sync.Mutex
 	stopErr error // why the source ended by itself; nil while it runs
@@ -83,6 +83,9 @@ func Start(o Options) (*Instance, error) {
 	i.log.Info(fmt.Sprintf("--> init table black filter : ^%s$", c.BlackRegex))
 	i.log.Info("TIMESTAMP values are printed in the time zone of the process, as in Canal", "zone", zoneName(c.TimeZone, time.Now()))
 	i.wg.Go(func() { i.run(ctx) })
+	if o.Lease != nil {
+		i.wg.Go(func() { i.tellProgress(ctx) })
+	}
 	i.log.Info("start successful....")
 	return i, nil
 }

@@ -13,10 +13,12 @@
 // no Canal program looks:
 //
 //	/towpath/servers/IP:PORT                                a Towpath server, ephemeral
-//	/towpath/destinations/D                                 what its owner tells of D
+//	/towpath/destinations/D                                 who has taken D last
 //	/towpath/destinations/D/lease-ID                        the ownership of D, ephemeral
+//	/towpath/destinations/D/status                          how far its owner has read
 //	/towpath/moves/D                                        an order to move D
 //	/towpath/drain/IP:PORT                                  a server that shall own nothing
+//	/towpath/rebalance                                      a request to spread the destinations now
 //
 // The facts are from Canal's ZookeeperPathUtils, ServerRunningData and
 // ClientRunningData.

@@ -17,6 +17,7 @@ const (
 	TowpathDestinations = TowpathRoot + "/destinations"
 	Moves               = TowpathRoot + "/moves"
 	Drains              = TowpathRoot + "/drain"
+	Rebalance           = TowpathRoot + "/rebalance"
 )
 
 // Server is the node of a server; address is ip:port.
@@ -101,6 +102,9 @@ func IsLease(name string) bool { return strings.HasPrefix(name, leasePrefix) }
 
 // Move is the order to move a destination.
 func Move(d string) string { return Moves + "/" + d }
+
+// Status is the node in which the owner of a destination tells how far it has read.
+func Status(d string) string { return TowpathDestination(d) + "/status" }
 
 // Drain is the order that a server shall own nothing.
 func Drain(address string) string { return Drains + "/" + address }
