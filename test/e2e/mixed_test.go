@@ -52,12 +52,12 @@ func TestMixed(t *testing.T) {
 
 	atLeast(t, m.takeOver("java killed", java.Addr(), ours.addr(), java.Kill), javaPatience)
 	java = m.startJava(m.zk.Addr())
-	atLeast(t, m.takeOver("ours stopped", ours.addr(), java.Addr(), ours.terminate), javaPatience)
-	ours.stopped()
+	atLeast(t, m.takeOver("ours killed", ours.addr(), java.Addr(), ours.kill), javaPatience)
 	m.startOurs(ours)
 	atMost(t, m.takeOver("java told active=false", java.Addr(), ours.addr(), func() { m.yield(java.Addr()) }), 0)
 	m.unchanged(javaPatience + time.Second) // in which Java, as its rules are, tries to come back
-	atLeast(t, m.takeOver("ours killed", ours.addr(), java.Addr(), ours.kill), javaPatience)
+	atLeast(t, m.takeOver("ours stopped", ours.addr(), java.Addr(), ours.terminate), javaPatience)
+	ours.stopped()
 	m.startOurs(ours)
 	atLeast(t, m.takeOver("java stopped", java.Addr(), ours.addr(), func() { java.Stop(t) }), javaPatience)
 	m.finish(stop)
