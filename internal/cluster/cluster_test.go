@@ -484,8 +484,12 @@ func TestRelease(t *testing.T) {
 func TestRestartKeepsTheNode(t *testing.T) {
 	w, a, _, ra, rb := pair(t)
 	_, before, _ := w.running("d")
+	epoch := ra.lease.Epoch()
 	if err := a.Contender("d").Restart(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if now := ra.lease.Epoch(); now <= epoch {
+		t.Errorf("the count went from %d to %d: batch ids would be used again", epoch, now)
 	}
 	if starts, stops := ra.counts(); starts != 2 || stops != 1 || !ra.valid() {
 		t.Errorf("%d starts, %d stops, valid %v", starts, stops, ra.valid())

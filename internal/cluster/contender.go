@@ -168,15 +168,28 @@ func (c *Contender) Restart(ctx context.Context) error {
 			c.abstain = 0 // what kept it from starting may have been mended
 			return nil
 		}
-		id, epoch := c.lease.ID(), c.lease.Epoch()
-		if err := c.runner.Stop(true); err != nil {
-			c.log.Error("the instance did not stop cleanly", "error", err)
+		id := c.lease.ID()
+		epoch, err := c.count(ctx, id)
+		if err != nil {
+			return fmt.Errorf("destination %s: %w", c.destination, err)
 		}
-		c.lease.end()
-		c.lease = nil
-		c.m.owned.Add(-1)
+		c.drop(true)
 		return c.start(ctx, s, id, epoch)
 	})
+}
+
+// count counts this server as the owner once more, because what is numbered by
+// the count begins anew.
+func (c *Contender) count(ctx context.Context, lease string) (epoch int32, err error) {
+	s, checks, err := c.lease.Guard()
+	if err != nil {
+		return 0, err
+	}
+	results, err := s.Multi(ctx, append(checks, zk.SetOp(zktree.TowpathDestination(c.destination), []byte(ownership(c.m.o.Address, lease)), zk.AnyVersion))...)
+	if err != nil {
+		return 0, err
+	}
+	return results[len(checks)].Stat.Version, nil
 }
 
 // errWithdrawn is returned for a command to a contender that has ended.
