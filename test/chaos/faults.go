@@ -73,10 +73,9 @@ func (d *deck) next() card {
 	return c
 }
 
-// between is a time from least to most, more often a short one.
+// between is a time from least to most.
 func between(r *rand.Rand, least, most time.Duration) time.Duration {
-	x := r.Float64()
-	return least + time.Duration(x*x*float64(most-least))
+	return least + time.Duration(r.Int64N(int64(most-least)))
 }
 
 func nothing() error { return nil }
