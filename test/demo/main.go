@@ -108,7 +108,7 @@ func show(ctx context.Context, o options, out *printer) (err error) {
 	}
 	out.done("towpath server", fmt.Sprintf("127.0.0.1:%d, reads MariaDB's binlog as a replica would", ports.client), began)
 	began = time.Now()
-	tail, err := startTail(program, home, ports, o.colour)
+	tail, err := startTail(program, home, []string{"--server", fmt.Sprintf("127.0.0.1:%d", ports.client)}, o.colour)
 	if err != nil {
 		return err
 	}
@@ -121,26 +121,10 @@ func show(ctx context.Context, o options, out *printer) (err error) {
 	if err := play(ctx, scenario, db, tail, out); err != nil {
 		return err
 	}
-	if o.keep {
-		tail.stop()
-		keep(ctx, out, o.program, db, home, ports)
-	}
-	return nil
-}
-
-// keep tells how to go on by hand and waits for an interrupt.
-func keep(ctx context.Context, out *printer, program string, db *servers.Server, home string, ports ports) {
-	out.title("Go on by hand")
-	out.note(fmt.Sprintf(`MariaDB and the server keep running until Ctrl-C. In other terminals:
-  see the changes     %[2]s tail --server 127.0.0.1:%[3]d
-  or as JSON          %[2]s tail --server 127.0.0.1:%[3]d --format json
-  change something    mariadb -h 127.0.0.1 -P %[1]d -u root shop
-  the metrics         curl -s http://127.0.0.1:%[4]d/metrics
-  the log             tail -f %[5]s
-  the configuration   ls -R %[6]s
-One tail at a time: clients of a destination share its changes, as in Canal.`,
-		db.Port, program, ports.client, ports.metrics, filepath.Join(home, "logs/example/example.log"), filepath.Join(home, "conf")))
-	<-ctx.Done()
+	tail.stop()
+	server.stop()
+	o.program = program
+	return showCluster(ctx, o, dir, db, out)
 }
 
 // isTerminal says whether f is something a person looks at.

@@ -56,6 +56,14 @@ func (p *printer) sql(q string) {
 	}
 }
 
+// command shows a command and what it printed.
+func (p *printer) command(line string, output []string) {
+	fmt.Fprintf(p.w, "\n  %s%s\n", p.paint(dim, "$ "), p.paint(cyan, line))
+	for _, l := range output {
+		fmt.Fprintf(p.w, "  %s\n", l)
+	}
+}
+
 // received shows a line of the client.
 func (p *printer) received(line string) { fmt.Fprintf(p.w, "  %s %s\n", p.paint(dim, mark), line) }
 

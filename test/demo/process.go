@@ -91,12 +91,13 @@ func (p *process) running() bool {
 // server is the running towpath server.
 type server struct {
 	*process
+	ports   ports
 	metrics string // address of its metrics
 }
 
-func startServer(program, home string, ports ports) (server, error) {
-	p, err := launch("towpath server", program, filepath.Join(home, "server.out"), nil, "server", "--home", home)
-	return server{p, fmt.Sprintf("http://127.0.0.1:%d/metrics", ports.metrics)}, err
+func startServer(program, home string, ports ports, more ...string) (server, error) {
+	p, err := launch("towpath server", program, filepath.Join(home, "server.out"), nil, append([]string{"server", "--home", home}, more...)...)
+	return server{p, ports, fmt.Sprintf("http://127.0.0.1:%d/metrics", ports.metrics)}, err
 }
 
 // Lines of the metrics: bytes of binlog have come in; there is a client.
@@ -149,14 +150,14 @@ type tail struct {
 	lines chan string // what it prints; closed at its end
 }
 
-func startTail(program, home string, ports ports, colour bool) (*tail, error) {
+// startTail starts a client; from are the flags that say what it reads.
+func startTail(program, home string, from []string, colour bool) (*tail, error) {
 	when := "never"
 	if colour {
 		when = "always"
 	}
 	r, w := io.Pipe()
-	p, err := launch("towpath tail", program, filepath.Join(home, "tail.err"), w,
-		"tail", "--server", fmt.Sprintf("127.0.0.1:%d", ports.client), "--color", when)
+	p, err := launch("towpath tail", program, filepath.Join(home, "tail.err"), w, append([]string{"tail", "--color", when}, from...)...)
 	if err != nil {
 		return nil, err
 	}
