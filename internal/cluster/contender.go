@@ -557,6 +557,9 @@ func (c *Contender) start(ctx context.Context, s *zk.Session, id string, epoch i
 		l.end()
 		c.deleteRunning(s, 0, id)
 		wait := min(firstRetry<<min(c.failures, 10), lastRetry)
+		if named, _ := c.named(); named {
+			wait = max(wait, 2*orderPatience) // the owner before shall be first
+		}
 		c.failures++
 		c.abstain = sinceBoot() + wait
 		c.m.view.settle(ctx, s, c.destination, c.m.o.Address)

@@ -33,9 +33,6 @@ const (
 	// way to a server.
 	motion = 10 * time.Second
 
-	// moment is what two watches may be apart.
-	moment = 100 * time.Millisecond
-
 	// staleOrder is when the order that nobody has carried out is removed: a
 	// little after everybody has ceased to obey it.
 	staleOrder = orderLife + 2*time.Second
@@ -354,11 +351,14 @@ func (c *coordinator) carryOut(ctx context.Context, moves []Move) {
 		if k == nil {
 			return true
 		}
-		// The target removes the order when it has started the instance, or was not
-		// able to, and then its running node has gone before.
-		st := k.Status()
-		_, ordered := c.m.view.order(m.Destination)
-		return st.Owner == m.To && !ordered && time.Since(st.Since) > moment
+		if _, ordered := c.m.view.order(m.Destination); ordered || k.Status().Owner != m.To {
+			return false
+		}
+		// The target has removed the order, because it has started the instance or
+		// was not able to. In that case its running node has gone before, which is
+		// not known here yet.
+		o, err := ReadOwnership(ctx, c.s, m.Destination)
+		return err == nil && o.Owner == m.To
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
