@@ -34,6 +34,7 @@ func run(ctx context.Context) error {
 	java := flag.Bool("java", true, "measure Java Canal too")
 	tick := flag.Duration("tick", time.Second, "tickTime of ZooKeeper; Java's session lasts 20 of them")
 	only := flag.String("case", "", "the one `case` to measure")
+	instances := flag.Int("many", 500, "destinations that two of our servers share, of which one is killed; 0 leaves this out")
 	out := flag.String("out", "", "`file` whose part between the failover markers is replaced by the result")
 	flag.Parse()
 
@@ -57,6 +58,9 @@ func run(ctx context.Context) error {
 	}
 	var results []result
 	for _, s := range subjects {
+		if *trials == 0 {
+			break
+		}
 		r, err := measure(ctx, s, db, filepath.Join(dir, s.name()), *trials, *tick, *only)
 		results = append(results, r)
 		if err != nil {
@@ -64,6 +68,13 @@ func run(ctx context.Context) error {
 		}
 	}
 	text := report(results, *trials, *tick)
+	if *instances > 0 && *only == "" {
+		more, err := many(ctx, path, filepath.Join(dir, "many"), *instances)
+		if err != nil {
+			return fmt.Errorf("%d destinations: %w", *instances, err)
+		}
+		text += "\n" + more
+	}
 	fmt.Println(text)
 	if *out != "" {
 		return replace(*out, text)

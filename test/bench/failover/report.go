@@ -12,6 +12,9 @@ import (
 
 // report is the result as a table.
 func report(results []result, trials int, tick time.Duration) string {
+	if len(results) == 0 {
+		return ""
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s/%s, %d CPUs; three ZooKeeper servers, tickTime %v; %d trials of each; sessions:", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), tick, trials)
 	for _, r := range results {
