@@ -67,7 +67,9 @@ func runCampaign(ctx context.Context, o options) error {
 			err = violations(verify(e))
 		}
 	}
+	k.mu.Lock()
 	err = errors.Join(append([]error{err}, k.errs...)...)
+	k.mu.Unlock()
 	switch {
 	case err != nil:
 		return fmt.Errorf("seed %d, evidence in %s: %w", o.seed, o.dir, err)

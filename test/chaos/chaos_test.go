@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -196,6 +197,18 @@ func TestIsStopped(t *testing.T) {
 	for stat, want := range map[string]bool{"12 (a b) T 1": true, "12 (T) S 1": false, "12 (x) t": false, "": false} {
 		if isStopped([]byte(stat)) != want {
 			t.Errorf("%q: %t", stat, !want)
+		}
+	}
+}
+
+func TestCatches(t *testing.T) {
+	for status, want := range map[string]bool{
+		"Name:\tx\nSigIgn:\t0\nSigCgt:\t0000000000000800\nCapInh:\t0\n": true,
+		"Name:\tx\nSigCgt:\tfffffffffffff7ff\n":                          false,
+		"": false,
+	} {
+		if catches(status, syscall.SIGUSR2) != want {
+			t.Errorf("%q: %t", status, !want)
 		}
 	}
 }

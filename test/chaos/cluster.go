@@ -291,12 +291,13 @@ func canMount() bool {
 	return cmd.Run() == nil
 }
 
-// fill fills the disk of a server to the last byte; the file is emptied when it
-// is to have room again.
+// diskFile is a file on the small disk of a server that runs, as it is seen from
+// outside of the server's namespace.
 func (s *server) diskFile() string {
 	return fmt.Sprintf("/proc/%d/root%s/disk/full", s.pid(), s.home)
 }
 
+// fillDisk writes a file until its disk is full to the last byte.
 func fillDisk(name string) error {
 	f, err := os.Create(name)
 	if err != nil {
@@ -330,19 +331,17 @@ func (c *cluster) addConsumer(destination string, i int, program string, onDeath
 		r.servers = append(r.servers, p)
 		dial[s.address] = p.Addr()
 	}
+	config, err := json.Marshal(consumerConfig{ZooKeeper: joined(r.zooKeeper), Destination: destination, Session: session, Dial: dial})
+	if err != nil {
+		return err
+	}
 	file := fmt.Sprintf("consumer-%s-%d", destination, i)
 	r.process = process{
 		name: fmt.Sprintf("consumer %d of %s", i, destination), output: filepath.Join(c.dir, file+".out"),
 		clock: filepath.Join(c.dir, file+".clock"), rec: c.rec, onDeath: onDeath,
 		command: func(run int) *exec.Cmd {
-			config, err := json.Marshal(consumerConfig{
-				History:   filepath.Join(c.dir, "history", fmt.Sprintf("%s.%d%s", file, run, historySuffix)),
-				ZooKeeper: joined(r.zooKeeper), Destination: destination, Session: session, Dial: dial,
-			})
-			if err != nil {
-				panic(err) // strings and numbers
-			}
-			return exec.Command(program, "consume", string(config))
+			history := filepath.Join(c.dir, "history", fmt.Sprintf("%s.%d%s", file, run, historySuffix))
+			return exec.Command(program, consumeCommand, history, string(config))
 		},
 	}
 	c.consumers = append(c.consumers, r)

@@ -17,23 +17,26 @@ import (
 	"github.com/towpath-cdc/towpath/protocol"
 )
 
+// consumeCommand is the first argument of a consumer's process. A history and a
+// configuration follow.
+const consumeCommand = "consume"
+
 // consumerConfig is what a consumer's process is told, in JSON.
 type consumerConfig struct {
-	History     string            // file
-	ZooKeeper   string            // canal.zkServers
-	Destination string            //
+	ZooKeeper   string // as in canal.zkServers
+	Destination string
 	Session     time.Duration     // timeout
 	Dial        map[string]string // where the address of a server is reached
 }
 
 // consume is the process of a consumer: it competes for a destination, records
 // what it gets and acks it, until ctx ends.
-func consume(ctx context.Context, config string) error {
+func consume(ctx context.Context, history, config string) error {
 	var c consumerConfig
 	if err := json.Unmarshal([]byte(config), &c); err != nil {
 		return fmt.Errorf("parse the consumer's configuration: %w", err)
 	}
-	rec, err := newRecorder(c.History)
+	rec, err := newRecorder(history)
 	if err != nil {
 		return err
 	}

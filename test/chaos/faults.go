@@ -254,7 +254,7 @@ func drawClock(r *rand.Rand, c *cluster) fault {
 		step = -step
 	}
 	return fault{fmt.Sprintf("clock of %s: %+d s", p.name, step), []string{"clock of " + p.name}, between(r, 200*time.Millisecond, 8*time.Second),
-		func() error { return p.stepClock(step) }, func() error { return p.stepClock(0) }}
+		func() error { return p.stepClock(step) }, func() error { return unlessAbsent(p.stepClock(0)) }}
 }
 
 // drawDisk fills the disk of the server that has a small one.
@@ -267,13 +267,16 @@ func drawDisk(r *rand.Rand, c *cluster) fault {
 		}
 		return absent(fillDisk(s.diskFile()))
 	}
-	f.end = func() error {
-		if err := absent(os.Remove(s.diskFile())); err != nil && !errors.Is(err, errAbsent) {
-			return err
-		}
+	f.end = func() error { return unlessAbsent(absent(os.Remove(s.diskFile()))) }
+	return f
+}
+
+// unlessAbsent is for the end of a fault whose victim may have gone meanwhile.
+func unlessAbsent(err error) error {
+	if errors.Is(err, errAbsent) {
 		return nil
 	}
-	return f
+	return err
 }
 
 // absent makes errAbsent of the errors that mean that a process has gone.

@@ -22,8 +22,8 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) == 2 && args[0] == "consume" {
-		return consume(ctx, args[1])
+	if len(args) == 3 && args[0] == consumeCommand {
+		return consume(ctx, args[1], args[2])
 	}
 	o := options{out: os.Stdout}
 	f := flag.NewFlagSet("chaos", flag.ExitOnError)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -15,20 +16,22 @@ import (
 
 // process is a program that is started, stopped and killed again and again.
 type process struct {
-	name    string                    // in reports, such as "server 1"
-	address string                    // of a server
-	output  string                    // file
-	clock   string                    // file that says how wrong its wall clock is, in seconds
-	command func(run int) *exec.Cmd   // of its nth run
-	rec     *recorder                 // of the campaign
-	mu      sync.Mutex                // guards what follows
-	cmd     *exec.Cmd                 // nil while it is not meant to run
-	done    chan struct{}             // closed when cmd has ended
-	runs    int                       //
-	onDeath func(name, reason string) // called when it ends without having been told to
+	name    string                  // in reports, such as "server 1"
+	address string                  // of a server
+	output  string                  // file
+	clock   string                  // file that says how wrong its wall clock is, in seconds
+	command func(run int) *exec.Cmd // of its nth run
+	rec     *recorder               // of the campaign
+	onDeath func(name, reason string)
+
+	mu   sync.Mutex    // guards what follows
+	cmd  *exec.Cmd     // nil while it is not meant to run
+	done chan struct{} // closed when cmd has ended
+	runs int
 }
 
-// start starts the process, unless it runs.
+// start starts the process, unless it runs. onDeath is called when it ends without
+// having been told to.
 func (p *process) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,9 +142,9 @@ func (p *process) stop() error {
 	if err := p.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(time.Second); ; {
-		b, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid()) + "/stat")
-		if err != nil || isStopped(b) || time.Now().After(deadline) {
+	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid()))
+		if err != nil || isStopped(b) {
 			break
 		}
 	}
@@ -165,10 +168,23 @@ func isStopped(stat []byte) bool {
 	return false
 }
 
-// stepClock sets the wall clock of the process wrong by so many seconds.
+// stepClock sets the wall clock of the process wrong by so many seconds. It is
+// errAbsent when that does not run, or has only just been started.
 func (p *process) stepClock(seconds int64) error {
 	if err := os.WriteFile(p.clock, []byte(strconv.FormatInt(seconds, 10)), 0o644); err != nil {
 		return err
 	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid()))
+	if err != nil || !catches(string(status), syscall.SIGUSR2) {
+		return errAbsent
+	}
 	return p.signal(syscall.SIGUSR2)
+}
+
+// catches reads in /proc/PID/status whether the process handles a signal, which
+// would end it otherwise.
+func catches(status string, s syscall.Signal) bool {
+	_, rest, _ := strings.Cut(status, "\nSigCgt:")
+	mask, err := strconv.ParseUint(strings.TrimSpace(strings.SplitN(rest, "\n", 2)[0]), 16, 64)
+	return err == nil && mask>>(s-1)&1 != 0
 }
