@@ -204,8 +204,8 @@ func TestIsStopped(t *testing.T) {
 func TestCatches(t *testing.T) {
 	for status, want := range map[string]bool{
 		"Name:\tx\nSigIgn:\t0\nSigCgt:\t0000000000000800\nCapInh:\t0\n": true,
-		"Name:\tx\nSigCgt:\tfffffffffffff7ff\n":                          false,
-		"": false,
+		"Name:\tx\nSigCgt:\tfffffffffffff7ff\n":                         false,
+		"":                                                              false,
 	} {
 		if catches(status, syscall.SIGUSR2) != want {
 			t.Errorf("%q: %t", status, !want)
