@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/towpath-cdc/towpath/internal/clock"
 	"github.com/towpath-cdc/towpath/internal/zk"
 	"github.com/towpath-cdc/towpath/internal/zktree"
 )
@@ -25,8 +26,8 @@ var (
 // term is one time of being the active client. Guarded by the elector's mutex.
 type term struct {
 	e     *elector
-	until time.Time // ends unless ZooKeeper confirms it before
-	over  error     // not nil when it is
+	until time.Duration // by package clock: ends unless ZooKeeper confirms it before
+	over  error         // not nil when it is
 }
 
 // err is nil while the term lasts, by ZooKeeper's word and our clock; a nil term
@@ -37,7 +38,7 @@ func (t *term) err() error {
 	}
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
-	if t.over == nil && !time.Now().Before(t.until) {
+	if t.over == nil && clock.SinceBoot() >= t.until {
 		return fmt.Errorf("%w: %w", ErrDisplaced, errUnconfirmed)
 	}
 	return t.over
@@ -352,7 +353,7 @@ func (e *elector) hold(ctx context.Context, s *zk.Session, n sight, event <-chan
 // when they agreed to it. A read proves less, for a server that was cut off from the
 // others still answers it.
 func (e *elector) renew(ctx context.Context, s *zk.Session, n sight) error {
-	asked := time.Now()
+	asked := clock.SinceBoot()
 	if _, err := s.Multi(ctx, zk.CheckOp(e.path, n.stat.Version)); err != nil {
 		return err
 	}
@@ -362,12 +363,12 @@ func (e *elector) renew(ctx context.Context, s *zk.Session, n sight) error {
 
 // confirm begins a term, or prolongs it, by an answer that ZooKeeper was asked for at
 // a time.
-func (e *elector) confirm(s *zk.Session, asked time.Time) {
+func (e *elector) confirm(s *zk.Session, asked time.Duration) {
 	lease, _ := leaseOf(s.Timeout())
-	until := asked.Add(lease)
+	until := asked + lease
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	left := time.Until(until)
+	left := until - clock.SinceBoot()
 	if left <= 0 {
 		return // the answer took too long to be of use
 	}
@@ -387,7 +388,7 @@ func (e *elector) confirm(s *zk.Session, asked time.Time) {
 // lapsed ends a term that was not confirmed in time.
 func (e *elector) lapsed() {
 	e.mu.Lock()
-	if e.term == nil || time.Now().Before(e.term.until) {
+	if e.term == nil || clock.SinceBoot() < e.term.until {
 		e.mu.Unlock()
 		return
 	}

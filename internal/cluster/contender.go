@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/towpath-cdc/towpath/internal/clock"
 	"github.com/towpath-cdc/towpath/internal/zk"
 	"github.com/towpath-cdc/towpath/internal/zktree"
 )
@@ -345,7 +346,7 @@ func (c *Contender) own(ctx context.Context, s *zk.Session, n *node) bool {
 		c.log.Error("the running node was overwritten, so this server gives the destination up", "by", n.running.Address, "error", n.bad)
 		c.drop(false)
 		c.deleteRunning(s, n.stat.Version, "")
-		c.abstain = sinceBoot() + Abstention
+		c.abstain = clock.SinceBoot() + Abstention
 		return false
 	case !n.running.Active:
 		c.handOver(s, "somebody has set active=false in the running node", Abstention)
@@ -413,7 +414,7 @@ func (m *Member) lives(ctx context.Context, s *zk.Session, h holder) bool {
 
 // claim is for a missing running node: it is taken when its time has come.
 func (c *Contender) claim(ctx context.Context, s *zk.Session) bool {
-	now := sinceBoot()
+	now := clock.SinceBoot()
 	if c.vacant == 0 {
 		c.vacant = now
 		if c.last.towpath {
@@ -468,7 +469,7 @@ func (c *Contender) pause(n *node) time.Duration {
 	case n.exists:
 		return longest
 	}
-	return min(max(0, c.due()-sinceBoot()), longest)
+	return min(max(0, c.due()-clock.SinceBoot()), longest)
 }
 
 // take makes the running node.
@@ -561,7 +562,7 @@ func (c *Contender) start(ctx context.Context, s *zk.Session, id string, epoch i
 			wait = max(wait, 2*orderPatience) // the owner before shall be first
 		}
 		c.failures++
-		c.abstain = sinceBoot() + wait
+		c.abstain = clock.SinceBoot() + wait
 		c.m.view.settle(ctx, s, c.destination, c.m.o.Address)
 		c.last = holder{address: c.m.o.Address}
 		c.set(RoleFailed, "", err.Error())
@@ -603,7 +604,7 @@ func (c *Contender) handOver(s *zk.Session, why string, abstention time.Duration
 		c.deleteRunning(s, zk.AnyVersion, id)
 	}
 	c.last = holder{address: c.m.o.Address, session: c.last.session, towpath: true, yielded: true}
-	c.abstain = sinceBoot() + abstention
+	c.abstain = clock.SinceBoot() + abstention
 	c.set(RoleStandby, "", why)
 	c.log.Info("the destination is handed over", "why", why, "took", time.Since(begun).Round(time.Millisecond))
 }

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// clock is a clock that is set by hand.
-type clock struct{ t time.Duration }
+// handClock is a clock that is set by hand.
+type handClock struct{ t time.Duration }
 
-func (c *clock) now() time.Duration { return c.t }
+func (c *handClock) now() time.Duration { return c.t }
 
 func TestFenceCountsFromTheHeartbeatBeforeTheLast(t *testing.T) {
-	c := &clock{t: 100 * time.Second}
+	c := &handClock{t: 100 * time.Second}
 	f := newFence(c.now)
 	want := func(what string, left time.Duration) {
 		t.Helper()
@@ -42,7 +42,7 @@ func TestFenceCountsFromTheHeartbeatBeforeTheLast(t *testing.T) {
 }
 
 func TestFenceNeverMovesBack(t *testing.T) {
-	c := &clock{}
+	c := &handClock{}
 	f := newFence(c.now)
 	f.open(1, 10*time.Second, 0)
 	f.confirm(1, 5*time.Second)

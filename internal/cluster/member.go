@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/towpath-cdc/towpath/internal/clock"
 	"github.com/towpath-cdc/towpath/internal/zk"
 	"github.com/towpath-cdc/towpath/internal/zktree"
 )
@@ -60,7 +61,7 @@ func New(o Options) *Member {
 	o.Weight = max(1, o.Weight)
 	o.Settle = cmp.Or(o.Settle, SettleTime)
 	return &Member{
-		o: o, fence: newFence(sinceBoot), started: time.Now(), changed: make(chan struct{}),
+		o: o, fence: newFence(clock.SinceBoot), started: time.Now(), changed: make(chan struct{}),
 		contenders: make(map[string]*Contender), nudge: make(chan struct{}, 1),
 		view: view{wishes: make(map[string]string)},
 	}
@@ -118,7 +119,7 @@ func (m *Member) Run(ctx context.Context) {
 
 // attend is one session from its registration to its end.
 func (m *Member) attend(ctx context.Context, s *zk.Session) {
-	since := sinceBoot() - time.Since(s.Began())
+	since := clock.SinceBoot() - time.Since(s.Began())
 	ctx, cancel := within(ctx, s)
 	defer cancel()
 	defer m.fence.shut(s.ID())
@@ -200,7 +201,7 @@ func (m *Member) heartbeats(ctx context.Context, s *zk.Session) {
 func (m *Member) beat(ctx context.Context, s *zk.Session) bool {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
 	defer cancel()
-	start := sinceBoot()
+	start := clock.SinceBoot()
 	_, err := s.Set(ctx, zktree.TowpathServer(m.o.Address), m.info(), zk.AnyVersion)
 	if errors.Is(err, zk.ErrNoNode) { // somebody has removed it
 		err = create(ctx, s, zktree.TowpathServer(m.o.Address), m.info())

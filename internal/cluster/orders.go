@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/towpath-cdc/towpath/internal/clock"
 	"github.com/towpath-cdc/towpath/internal/zk"
 	"github.com/towpath-cdc/towpath/internal/zktree"
 )
@@ -141,7 +142,7 @@ func (v *view) standing(destination string) (seenOrder, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	o, ok := v.orders[destination]
-	if !ok || sinceBoot()-o.seen > orderLife || v.drains[o.To] {
+	if !ok || clock.SinceBoot()-o.seen > orderLife || v.drains[o.To] {
 		return seenOrder{}, false
 	}
 	_, there := v.servers[o.To]
@@ -330,7 +331,7 @@ func (m *Member) watchOrders(ctx context.Context, s *zk.Session) {
 				}
 				servers[address] = peer{ServerInfo: info, joined: n.created}
 			}
-			m.view.update(func() { m.view.servers, m.view.settled = servers, sinceBoot() })
+			m.view.update(func() { m.view.servers, m.view.settled = servers, clock.SinceBoot() })
 		})
 	})
 	parts.Go(func() {
@@ -342,7 +343,7 @@ func (m *Member) watchOrders(ctx context.Context, s *zk.Session) {
 			drained := drains[m.o.Address]
 			changed := m.draining.Load() != drained
 			m.view.update(func() {
-				m.view.drains, m.view.settled = drains, sinceBoot()
+				m.view.drains, m.view.settled = drains, clock.SinceBoot()
 				if changed {
 					m.view.drained = time.Now()
 					m.draining.Store(drained)
@@ -366,7 +367,7 @@ func (m *Member) watchOrders(ctx context.Context, s *zk.Session) {
 					orders[d] = old
 					continue
 				}
-				orders[d] = seenOrder{Order: o, version: n.version, seen: sinceBoot()}
+				orders[d] = seenOrder{Order: o, version: n.version, seen: clock.SinceBoot()}
 				if err == nil && !o.Auto {
 					m.view.wishes[d] = o.To // where it shall stay
 				}

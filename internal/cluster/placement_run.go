@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/towpath-cdc/towpath/internal/clock"
 	"github.com/towpath-cdc/towpath/internal/zk"
 	"github.com/towpath-cdc/towpath/internal/zktree"
 )
@@ -107,7 +108,7 @@ func (c *coordinator) turn(ctx context.Context) time.Duration {
 	if err != nil {
 		return min(wait, time.Second)
 	}
-	settle := c.m.o.Settle - (sinceBoot() - c.m.view.settledSince())
+	settle := c.m.o.Settle - (clock.SinceBoot() - c.m.view.settledSince())
 	switch {
 	case !requested && !c.m.o.Rebalance:
 	case c.inMotion():
@@ -126,7 +127,7 @@ func (c *coordinator) turn(ctx context.Context) time.Duration {
 	default:
 		c.rebalance(ctx)
 	}
-	if left := c.look - sinceBoot(); left > 0 {
+	if left := c.look - clock.SinceBoot(); left > 0 {
 		wait = min(wait, left)
 	}
 	return wait
@@ -174,7 +175,7 @@ func (c *coordinator) sweep(ctx context.Context) time.Duration {
 	v.mu.Unlock()
 	wait := recheck
 	for d, o := range orders {
-		left := staleOrder - (sinceBoot() - o.seen)
+		left := staleOrder - (clock.SinceBoot() - o.seen)
 		if left > 0 {
 			wait = min(wait, left)
 			continue
@@ -200,7 +201,7 @@ func (c *coordinator) rebalance(ctx context.Context) {
 	}
 	slices.Sort(all)
 	situation := fmt.Sprint(seats, likely, all)
-	if situation == c.fruitless && sinceBoot() < c.look {
+	if situation == c.fruitless && clock.SinceBoot() < c.look {
 		return
 	}
 	found, err := c.compete(ctx, likely)
@@ -232,7 +233,7 @@ func (c *coordinator) giveUp(situation string) {
 		c.fruitless, c.pause = situation, 0
 	}
 	c.pause = min(max(time.Second, 2*c.pause), refusal)
-	c.look = sinceBoot() + c.pause
+	c.look = clock.SinceBoot() + c.pause
 }
 
 // String is the move in a log.
@@ -291,7 +292,7 @@ func (c *coordinator) likely(seats []Seat) []Placed {
 // that compete for it.
 func (c *coordinator) without(p Placed) Placed {
 	p.Competitors = slices.DeleteFunc(p.Competitors, func(s string) bool {
-		return sinceBoot() < c.refused[refusedMove{p.Destination, s}]
+		return clock.SinceBoot() < c.refused[refusedMove{p.Destination, s}]
 	})
 	return p
 }
@@ -376,7 +377,7 @@ func (c *coordinator) carryOut(ctx context.Context, moves []Move) {
 		break
 	}
 	for _, m := range open {
-		c.refused[refusedMove{m.Destination, m.To}] = sinceBoot() + refusal
+		c.refused[refusedMove{m.Destination, m.To}] = clock.SinceBoot() + refusal
 		c.m.view.forgetWish(m)
 		_ = c.s.Delete(ctx, zktree.Move(m.Destination), zk.AnyVersion) // nobody obeys it any more
 		c.m.o.Logger.Warn("a destination did not move and is left where it is for a while", "destination", m.Destination, "from", m.From, "to", m.To, "retry_in", refusal)

@@ -9,7 +9,7 @@ import (
 // layers are the packages of the product from the bottom upwards. A package
 // imports only from layers below its own.
 var layers = [][]string{
-	{"internal/binlog", "internal/charset", "internal/ddl", "internal/filter", "internal/logging", "internal/zk", "internal/zktree"},
+	{"internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/zk", "internal/zktree"},
 	{"internal/config", "internal/meta", "internal/schema", "internal/value", "protocol"},
 	{"client", "internal/cluster", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
 	{"internal/delivery", "internal/source"},
@@ -25,7 +25,7 @@ var modules = map[string][]string{
 	"github.com/go-mysql-org/go-mysql/":             {"internal/mysql"},
 	"github.com/klauspost/compress/zstd":            {"internal/pipeline"},
 	"github.com/pavlo-v-chernykh/keystore-go/v4":    {"internal/mysql"},
-	"golang.org/x/sys/unix":                         {"internal/cluster"},
+	"golang.org/x/sys/unix":                         {"internal/clock"},
 	"golang.org/x/text/encoding":                    {"internal/charset"},
 	"google.golang.org/protobuf/encoding/protowire": {"protocol"},
 	"software.sslmate.com/src/go-pkcs12":            {"internal/mysql"},
