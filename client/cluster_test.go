@@ -124,7 +124,6 @@ type reader struct {
 	t      *testing.T
 	cancel context.CancelFunc
 	done   chan struct{}
-	o      ConsumerOptions
 
 	mu     sync.Mutex
 	tables []string
