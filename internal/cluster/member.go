@@ -235,6 +235,9 @@ func (m *Member) publish(s *zk.Session) {
 func (m *Member) current() (*zk.Session, <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.session != nil && m.session.Err() != nil {
+		return nil, m.changed // attend is about to notice
+	}
 	return m.session, m.changed
 }
 
@@ -349,7 +352,8 @@ func retry(ctx context.Context, do func() error, log *slog.Logger, what string) 
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if !errors.Is(err, zk.ErrConnectionLost) && time.Since(said) >= time.Minute {
+		usual := errors.Is(err, zk.ErrConnectionLost) || errors.Is(err, zk.ErrSessionExpired)
+		if !usual && time.Since(said) >= time.Minute {
 			said = time.Now()
 			log.Error("cannot "+what+", trying again", "error", err)
 		}
