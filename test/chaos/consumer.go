@@ -49,7 +49,8 @@ func consume(ctx context.Context, history, config string) error {
 	k := &consumer{config: c, rec: rec}
 	consumer := client.NewConsumer(client.ConsumerOptions{
 		Options: client.Options{
-			ZooKeeper: z, Destination: c.Destination, SOTimeout: consumerTimeout, Dial: k.dial, Event: k.event,
+			ZooKeeper: z, Destination: c.Destination, SOTimeout: consumerTimeout, Dial: k.dial,
+			Event: func(e client.Event) { fmt.Println(e) },
 		},
 		BatchSize: 64, Wait: 50 * time.Millisecond,
 		Idle: func() bool { k.ackAll(); return true },
@@ -76,20 +77,18 @@ type consumer struct {
 	held   []*client.Batch
 }
 
-// dial leads to the proxy in front of a server.
+// dial leads to the proxy in front of a server. A delivery run begins with it: that
+// a connection is made again to the same server is no event of the client's.
 func (k *consumer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	to, ok := k.config.Dial[addr]
 	if !ok {
 		return nil, fmt.Errorf("no way to %s", addr)
 	}
-	return new(net.Dialer).DialContext(ctx, network, to)
-}
-
-func (k *consumer) event(e client.Event) {
-	fmt.Println(e)
-	if e.Kind == client.Connected {
-		k.rec.record(event{Kind: kindRun, Destination: k.config.Destination, Server: e.Addr})
+	c, err := new(net.Dialer).DialContext(ctx, network, to)
+	if err == nil {
+		k.rec.record(event{Kind: kindRun, Destination: k.config.Destination, Server: addr})
 	}
+	return c, err
 }
 
 // batch records a batch. Now and then it is acked after a later one has come.
