@@ -423,7 +423,9 @@ func (c *Contender) claim(ctx context.Context, s *zk.Session) bool {
 		}
 	}
 	if c.lease == nil && c.due() > now {
-		c.set(RoleStandby, "", "nobody runs it; another server may take it first")
+		if c.failures == 0 { // else it is known why nobody does
+			c.set(RoleStandby, "", "nobody runs it; another server may take it first")
+		}
 		return true
 	}
 	return c.take(ctx, s)

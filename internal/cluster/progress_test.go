@@ -7,10 +7,7 @@ import (
 )
 
 func TestPublish(t *testing.T) {
-	w := newWorld(t)
-	r := w.host(hostA).compete("d")
-	w.host(hostB).compete("d")
-	eventually(t, soon, "d runs", r.valid)
+	w, _, _, r, _ := pair(t)
 	lease := r.lease
 	for i := range 2 { // the node is made, then written
 		want := Progress{Source: "127.0.0.1:3306", File: "mysql-bin.000001", Offset: int64(i), Unacked: 1, AtMs: 5}

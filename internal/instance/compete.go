@@ -2,11 +2,13 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/towpath-cdc/towpath/internal/cluster"
 	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/meta"
 )
 
 // seat is a destination as the cluster runs it. The cluster calls it from one
@@ -39,7 +41,13 @@ func (t seat) Stop(handOver bool) error {
 	if handOver {
 		return t.m.stopped(t.destination, in.HandOver())
 	}
-	return t.m.stopped(t.destination, in.Stop())
+	err := in.Stop()
+	if errors.Is(err, meta.ErrNotOwner) {
+		// So it is when a destination is lost: the new owner has the cursors as
+		// they were written last, and clients get again what they acked since.
+		err = nil
+	}
+	return t.m.stopped(t.destination, err)
 }
 
 // compete begins to compete for a destination. The caller holds the slot's op.
