@@ -351,7 +351,7 @@ func TestUnexpectedReplies(t *testing.T) {
 	}{
 		{"ack to a get", &protocol.Ack{}, "unexpected packet ACK"},
 		{"handshake to a get", &protocol.Handshake{}, "unexpected packet HANDSHAKE"},
-		{"error", canaltest.Failure("it \xff broke"), "get: server says 400: it \ufffd broke"},
+		{"error", canaltest.Failure("it \xff broke\n"), "get: server says 400: it \ufffd broke"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 var (
@@ -46,5 +47,5 @@ type ServerError struct {
 }
 
 func (e *ServerError) Error() string {
-	return fmt.Sprintf("%s: server says %d: %s", e.Op, e.Code, e.Message)
+	return fmt.Sprintf("%s: server says %d: %s", e.Op, e.Code, strings.TrimSpace(e.Message))
 }
