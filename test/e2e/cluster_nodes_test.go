@@ -234,10 +234,8 @@ func testActiveFalse(t *testing.T, c *cluster) {
 	if text := c.homes[1-a].refusal(d); !strings.Contains(text, notStarted) {
 		t.Errorf("the server that stands by says %q", text)
 	}
-	for _, h := range c.homes {
-		if !c.exists(zktree.Competitor(d, h.addr())) {
-			t.Errorf("%s is not among the competitors", h.addr())
-		}
+	for _, h := range c.homes { // one may find the new folder a moment later
+		eventually(t, startLimit, h.addr()+" is among the competitors", func() bool { return c.exists(zktree.Competitor(d, h.addr())) })
 	}
 	for i := range 2 {
 		owner := (a + i) % 2

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,6 +68,10 @@ func testKill(t *testing.T, schema string, gtid bool, kills int, seed uint64) {
 		} else {
 			h.start()
 		}
+		if i%5 == 4 { // some live until clients have got something from them, on a slow machine too
+			before := j.batches.Load()
+			eventually(t, startLimit, "the client has got batches", func() bool { return j.batches.Load() > before+2 || j.finished() })
+		}
 		<-time.After(time.Duration(20+r.IntN(681)) * time.Millisecond) // the moment is what is random
 		h.kill()
 	}
@@ -106,6 +111,8 @@ type journal struct {
 
 	mu   sync.Mutex
 	done bool
+
+	batches atomic.Int64 // that have come
 
 	// Used by the reader only.
 	entries   []received
@@ -206,6 +213,7 @@ func (j *journal) batch(b *client.Batch) error {
 		}
 	}
 	j.lastID = b.ID()
+	j.batches.Add(1)
 	return nil
 }
 
