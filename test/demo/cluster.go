@@ -46,8 +46,8 @@ type member struct {
 // showCluster plays the second act: a server that dies is replaced.
 func showCluster(ctx context.Context, o options, dir string, db *servers.Server, out *printer) (err error) {
 	out.title("A cluster: three ZooKeeper servers, two towpath servers, one destination")
-	out.note(fmt.Sprintf("The same configuration, with canal.zkServers and classpath:spring/default-instance.xml.\n"+
-		"ZooKeeper's session timeout is %v here; the default is 10 s.", sessionTimeout))
+	out.note(fmt.Sprintf("The same configuration, with canal.zkServers and default-instance.xml.\n"+
+		"ZooKeeper's session timeout is %g s here; the default is 10 s.", sessionTimeout.Seconds()))
 	began := time.Now()
 	g := &group{program: o.program}
 	if g.zk, err = servers.StartZooKeeper(ctx, servers.ZooKeeperOptions{Dir: filepath.Join(dir, "zookeeper"), Servers: 3, TickTime: 500 * time.Millisecond}); err != nil {
@@ -210,7 +210,7 @@ func (g *group) showTree(out *printer) error {
 		if err != nil {
 			return err
 		}
-		out.command("zkCli.sh "+strings.Join(command, " "), nodes(text))
+		out.command("zkCli.sh -server … "+strings.Join(command, " "), nodes(text))
 	}
 	return nil
 }
@@ -254,7 +254,7 @@ func (g *group) faults(ctx context.Context, db *servers.Server, out *printer) er
 		return err
 	}
 
-	out.step("Kill -9 of the server that delivers, while a row is written every " + writeEvery.String())
+	out.step("Kill -9 of the server that delivers, while a row is written every " + millis(writeEvery))
 	killed := time.Now()
 	_ = first.cmd.Process.Kill() // its end is waited for
 	<-first.ended
@@ -262,14 +262,15 @@ func (g *group) faults(ctx context.Context, db *servers.Server, out *printer) er
 	if err != nil {
 		return err
 	}
-	out.note(fmt.Sprintf("  %s took over from %s and the client went on with it after %.1f s (session timeout %v).", second.address, first.address, time.Since(killed).Seconds(), sessionTimeout))
+	out.note(fmt.Sprintf("  %s took over from %s.\n"+
+		"  The client went on there %s after the kill; the session timeout is %g s.", second.address, first.address, seconds(time.Since(killed)), sessionTimeout.Seconds()))
 
 	out.step("Start the killed server again, and move the destination back to it")
 	began := time.Now()
 	if err := g.run(ctx, first, first.ports); err != nil {
 		return err
 	}
-	out.note(fmt.Sprintf("  %s stands by %.1f s after its start.", first.address, time.Since(began).Seconds()))
+	out.note(fmt.Sprintf("  %s stands by %s after its start.", first.address, seconds(time.Since(began))))
 	r.longest.Store(0)
 	if err := g.command(ctx, out, "move", destination, first.address); err != nil {
 		return err
@@ -277,7 +278,7 @@ func (g *group) faults(ctx context.Context, db *servers.Server, out *printer) er
 	if _, err := g.nextOwner(ctx, second, r, w); err != nil {
 		return err
 	}
-	out.note(fmt.Sprintf("  The longest pause at the client was %v.", time.Duration(r.longest.Load()).Round(time.Millisecond)))
+	out.note(fmt.Sprintf("  The longest pause at the client was %s.", millis(time.Duration(r.longest.Load()))))
 
 	if err := w.stop(); err != nil {
 		return err
@@ -289,7 +290,7 @@ func (g *group) faults(ctx context.Context, db *servers.Server, out *printer) er
 		return fmt.Errorf("%d rows did not arrive", n)
 	}
 	out.title("Nothing was lost")
-	out.note(fmt.Sprintf("%d rows were written and arrived in order; %d of them came a second time after the kill, as at least once says.", w.written.Load(), r.again.Load()))
+	out.note(fmt.Sprintf("%d rows were written and all arrived, in order. %d of them came a second time\nafter the kill: what a client has not acked is delivered again.", w.written.Load(), r.again.Load()))
 	return nil
 }
 

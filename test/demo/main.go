@@ -27,6 +27,7 @@ func main() {
 	flag.BoolVar(&o.keep, "keep", false, "afterwards keep everything running until an interrupt")
 	flag.Parse()
 	o.colour = isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == ""
+	o.columns = columnsOf(os.Stdout)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -45,6 +46,7 @@ type options struct {
 	samples string // folder of the sample configuration
 	keep    bool   // wait for ctx at the end
 	colour  bool
+	columns int // of the terminal; 0 when it is none
 }
 
 // How long is waited for a start, and for a change to arrive. Both take far less
@@ -56,7 +58,7 @@ const (
 
 // run shows everything and, when all of it has stopped again, tells how to go on.
 func run(ctx context.Context, o options, w io.Writer) error {
-	out := &printer{w: w, colour: o.colour}
+	out := &printer{w: w, colour: o.colour, columns: o.columns}
 	if err := show(ctx, o, out); err != nil {
 		return err
 	}
@@ -77,8 +79,10 @@ func show(ctx context.Context, o options, out *printer) (err error) {
 	defer os.RemoveAll(dir)
 
 	out.title("Towpath demo")
-	out.note("A MariaDB and a towpath server of their own, on free ports, with the configuration of conf/.\n" +
-		"What the client receives is marked " + mark + ".")
+	out.note("A MariaDB and a towpath server of their own, on free ports, configured as in\n" +
+		"conf/. What the client receives is marked " + mark + ": when it was changed, where it is\n" +
+		"in the binlog, what was done, the table, the row. MariaDB writes a statement\n" +
+		"(QUERY) before the rows it changed; END is the commit.")
 	began := time.Now()
 	db, err := servers.Start(ctx, servers.Options{Kind: servers.MariaDB1011, Dir: filepath.Join(dir, "mariadb")})
 	if err != nil {

@@ -63,6 +63,39 @@ func TestExpect(t *testing.T) {
 	}
 }
 
+func TestFold(t *testing.T) {
+	tests := []struct {
+		line    string
+		columns int
+		want    string // with | where it is broken
+	}{
+		{"one two three", 0, "one two three"},
+		{"one two three", -4, "one two three"},
+		{"one two three", 20, "one two three"},
+		{"one two three", 8, "one two |three"},
+		{"one a-long-word b", 6, "one |a-long-word |b"},
+		{"a-long-word", 3, "a-long-word"},
+		{"\x1b[32mone\x1b[0m two three", 8, "\x1b[32mone\x1b[0m two |three"},
+		{"王小明 王小明", 8, "王小明 |王小明"},
+		{"", 8, ""},
+	}
+	for _, tt := range tests {
+		if got := strings.Join(fold(tt.line, tt.columns), "|"); got != tt.want {
+			t.Errorf("fold(%q, %d) = %q, want %q", tt.line, tt.columns, got, tt.want)
+		}
+	}
+}
+
+func TestReceivedKeepsTheStyle(t *testing.T) {
+	var out strings.Builder
+	p := printer{w: &out, columns: 14}
+	p.received("\x1b[1mone two three\x1b[0m four")
+	want := "  │ \x1b[1mone two\x1b[0m\n  │   \x1b[1mthree\x1b[0m\n  │   four\n"
+	if out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
 func TestSetNeedsTheKey(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(file, []byte("# a = 0\na = 1\nab = 2\n"), 0o644); err != nil {

@@ -53,7 +53,8 @@ var scenario = []step{
 	},
 	{
 		title: "Insert several at once",
-		sql:   []string{`INSERT INTO shop.customer (id, name, balance) VALUES (1, 'Ada', 10.25), (2, 'Grace', 20.75), (3, 'Edsger', NULL)`},
+		sql: []string{`INSERT INTO shop.customer (id, name, balance) VALUES
+  (1, 'Ada', 10.25), (2, 'Grace', 20.75), (3, 'Edsger', NULL)`},
 		want: []string{
 			`INSERT shop.customer id=1 name="Ada" level=1 points=0 balance=10.25 born=NULL`,
 			`INSERT shop.customer id=2 name="Grace" level=1 points=0 balance=20.75`,
@@ -63,7 +64,8 @@ var scenario = []step{
 	},
 	{
 		title: "Update: old and new values",
-		sql:   []string{`UPDATE shop.customer SET level = 'regular', points = points + 7 WHERE id <= 2`},
+		sql: []string{`UPDATE shop.customer SET level = 'regular', points = points + 7
+  WHERE id <= 2`},
 		want: []string{
 			`UPDATE shop.customer id=1 level=1→2 points=0→7`,
 			`UPDATE shop.customer id=2 level=1→2 points=0→7`,
@@ -97,8 +99,11 @@ var scenario = []step{
 	{
 		title: "Change the table, then use the new column",
 		sql: []string{
-			`ALTER TABLE shop.customer ADD COLUMN email VARCHAR(60) AFTER name, DROP COLUMN photo`,
-			`INSERT INTO shop.customer (id, name, email) VALUES (4, 'Barbara', 'barbara@example.org')`,
+			`ALTER TABLE shop.customer
+  ADD COLUMN email VARCHAR(60) AFTER name,
+  DROP COLUMN photo`,
+			`INSERT INTO shop.customer (id, name, email)
+  VALUES (4, 'Barbara', 'barbara@example.org')`,
 		},
 		want: []string{
 			`ALTER shop.customer ALTER TABLE shop.customer ADD COLUMN email`,
@@ -142,7 +147,7 @@ func play(ctx context.Context, steps []step, db *servers.Server, t *tail, out *p
 		changes += len(s.want)
 	}
 	out.title("Everything arrived")
-	out.note(fmt.Sprintf("%d changes, all, in order and as they should be, in %.1f s.", changes, time.Since(began).Seconds()))
+	out.note(fmt.Sprintf("%d changes, all, in order and as they should be, in %s.", changes, seconds(time.Since(began))))
 	return nil
 }
 
