@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // defaultPort is where ZooKeeper listens for clients.
@@ -52,7 +53,7 @@ func ParseServers(s string) (servers []string, chroot string, err error) {
 // parseServer adds the default port to host or host:port.
 func parseServer(s string) (string, error) {
 	host, port, err := splitServer(s)
-	if err == nil && (host == "" || strings.ContainsAny(host, " \t\r\n[]/\x00")) {
+	if err == nil && (host == "" || strings.ContainsAny(host, "[]/") || strings.ContainsFunc(host, blank)) {
 		err = errors.New("not a host name or address")
 	}
 	if err == nil && strings.Contains(host, ":") && net.ParseIP(strings.Split(host, "%")[0]) == nil {
@@ -66,6 +67,9 @@ func parseServer(s string) (string, error) {
 	}
 	return net.JoinHostPort(host, port), nil
 }
+
+// blank tells whether a character can be seen in no name.
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func splitServer(s string) (host, port string, err error) {
 	if inner, ok := strings.CutPrefix(s, "["); ok {
