@@ -124,6 +124,7 @@ func TestServerErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"port", "canal.port = x", `canal.port = "x"`},
 		{"port range", "canal.port = 70000", "from 0 to 65535"},
+		{"comment behind a value", "canal.register.ip = 10.0.0.1  # mine", "a comment needs a line of its own"},
 		{"metrics port", "canal.metrics.pull.port=9999999", "canal.metrics.pull.port"},
 		{"user without password", "canal.user = u", "canal.user = u , but canal.passwd is empty , pls check https://github.com/alibaba/canal/issues/4941"},
 		{"starred hash", "canal.user=u\ncanal.passwd=*E3619321C1A937C46A0D8BD1DAC39F93B27D4458", "without a star"},

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // The values of canal.serverMode, lower case.
@@ -138,6 +139,10 @@ func (c *Config) loadServer() error {
 	}
 	if l.text("canal.admin.port") != "" {
 		s.AdminPort = l.number("canal.admin.port", 0, 65535)
+	}
+	if strings.ContainsFunc(s.RegisterIP, unicode.IsSpace) {
+		// What it is for is a node's name and an address to connect to.
+		l.fail("canal.register.ip", "want an address without blanks; a comment needs a line of its own")
 	}
 	if s.RegisterIP == "" {
 		s.RegisterIP = s.BindIP
