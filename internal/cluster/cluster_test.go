@@ -74,11 +74,13 @@ type world struct {
 	zk     *servers.ZooKeeper
 	chroot string
 	admin  *zk.Session // of an onlooker
+
+	timeout time.Duration // of the sessions
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, zk: zooKeeper(t), chroot: fmt.Sprintf("/t%d", chroots.Add(1))}
+	w := &world{t: t, zk: zooKeeper(t), chroot: fmt.Sprintf("/t%d", chroots.Add(1)), timeout: timeout}
 	c := w.open(w.zk.Addrs(), nil)
 	s, err := c.Session(t.Context())
 	if err != nil {
@@ -89,7 +91,7 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) config(addrs []string, log *slog.Logger) zk.Config {
-	return zk.Config{Servers: addrs, Chroot: w.chroot, SessionTimeout: timeout, Logger: log}
+	return zk.Config{Servers: addrs, Chroot: w.chroot, SessionTimeout: w.timeout, Logger: log}
 }
 
 func (w *world) open(addrs []string, log *slog.Logger) *zk.Client {
@@ -139,13 +141,17 @@ func (w *world) host(address string) *host {
 	return w.hostWith(Options{Address: address})
 }
 
-func (w *world) hostWith(o Options) *host {
+// hostWith makes a server; prepare is told of its proxy before it connects.
+func (w *world) hostWith(o Options, prepare ...func(*netfault.Proxy)) *host {
 	w.t.Helper()
 	proxy, err := netfault.Start(w.zk.Addrs()[0])
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(proxy.Close)
+	for _, p := range prepare {
+		p(proxy)
+	}
 	h := &host{w: w, proxy: proxy, log: &testLog{}}
 	o.Logger = slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("server", o.Address)
 	h.client = w.open([]string{proxy.Addr()}, o.Logger)

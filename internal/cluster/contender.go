@@ -44,6 +44,12 @@ const (
 	// purpose does not take it again.
 	Abstention = 15 * time.Second
 
+	// patientLooks is after how many looks in a row that all led to something pauses
+	// begin, for a tree in which nothing has the effect it should; longestLook is the
+	// longest pause.
+	patientLooks = 8
+	longestLook  = 5 * time.Second
+
 	firstRetry = time.Second
 	lastRetry  = time.Minute
 )
@@ -82,15 +88,18 @@ type Contender struct {
 	commands chan command
 
 	// What follows belongs to the goroutine of run.
-	lease    *Lease // nil when the instance does not run
-	children shape  // of the destination's node when it was taken
-	pending  string // id of a lease whose creation was not answered
+	lease    *Lease   // nil when the instance does not run
+	children shape    // of the destination's node when it was taken
+	pending  *attempt // to take the destination that was not answered; nil if there is none
 	last     holder
 	vacant   time.Duration // since when the running node is known to be missing
 	abstain  time.Duration // not to be taken before
 	refused  int64         // version of the order that was last refused
 	spared   bool          // it was said that the destination stays on a drained server
 	failures int
+	hindered int           // attempts in a row that ZooKeeper refused
+	blocked  time.Duration // the next attempt is not before
+	said     time.Time     // when the log was told last of what ZooKeeper refuses
 
 	mu     sync.Mutex
 	status Status
@@ -105,9 +114,16 @@ type holder struct {
 	alive   bool // its session outlived the node, as far as is known
 }
 
+// attempt is one to become the owner.
+type attempt struct {
+	id        string // of the lease
+	children  shape  // of the destination's node, before
+	unchanged bool   // nobody else has owned the destination since this server did
+}
+
 // command is something to do in the contender's goroutine.
 type command struct {
-	do   func(ctx context.Context, s *zk.Session) error
+	do   func(ctx context.Context, s *zk.Session) error // s is nil while there is no session
 	done chan error
 }
 
@@ -155,14 +171,21 @@ func (c *Contender) Release(ctx context.Context, why string) error {
 		if c.lease == nil {
 			return fmt.Errorf("destination %s does not run on this server", c.destination)
 		}
+		if s == nil {
+			return fmt.Errorf("destination %s: %w", c.destination, ErrSuspended)
+		}
 		c.handOver(s, why, Abstention)
 		return nil
 	})
 }
 
+// ErrNotNow is returned for what cannot be done before ZooKeeper answers again.
+var ErrNotNow = errors.New("not possible before ZooKeeper answers")
+
 // Restart stops the instance and starts it anew, with this server as the owner
 // throughout. When it does not start, the destination is left to other servers.
-// On a server that does not own it nothing happens.
+// On a server that does not own it nothing happens. After ErrNotNow the instance
+// runs on as it was, or has been lost.
 func (c *Contender) Restart(ctx context.Context) error {
 	return c.call(ctx, func(ctx context.Context, s *zk.Session) error {
 		if c.lease == nil {
@@ -172,7 +195,7 @@ func (c *Contender) Restart(ctx context.Context) error {
 		id := c.lease.ID()
 		epoch, err := c.count(ctx, id)
 		if err != nil {
-			return fmt.Errorf("destination %s: %w", c.destination, err)
+			return fmt.Errorf("destination %s: %w: %w", c.destination, ErrNotNow, err)
 		}
 		c.drop(true)
 		return c.start(ctx, s, id, epoch)
@@ -182,6 +205,8 @@ func (c *Contender) Restart(ctx context.Context) error {
 // count counts this server as the owner once more, because what is numbered by
 // the count begins anew.
 func (c *Contender) count(ctx context.Context, lease string) (epoch int32, err error) {
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
 	s, checks, err := c.lease.Guard()
 	if err != nil {
 		return 0, err
@@ -202,7 +227,7 @@ func (c *Contender) call(ctx context.Context, do func(context.Context, *zk.Sessi
 	select {
 	case c.commands <- cmd:
 	case <-ctx.Done():
-		return fmt.Errorf("destination %s: ZooKeeper does not answer: %w", c.destination, context.Cause(ctx))
+		return fmt.Errorf("destination %s: %w: %w", c.destination, ErrNotNow, context.Cause(ctx))
 	case <-c.done:
 		return errWithdrawn
 	}
@@ -226,6 +251,8 @@ func (c *Contender) run() {
 		}
 		select {
 		case <-changed:
+		case cmd := <-c.commands:
+			cmd.done <- cmd.do(c.ctx, nil)
 		case <-c.ctx.Done():
 		}
 	}
@@ -244,27 +271,51 @@ func (c *Contender) campaign(s *zk.Session) {
 	ctx, cancel := within(c.ctx, s)
 	defer cancel()
 	var registration sync.WaitGroup
-	registration.Go(func() { c.m.keep(ctx, s, zktree.Competitor(c.destination, c.m.o.Address)) })
+	removed, given := false, true
+	registration.Go(func() { removed = c.m.keep(ctx, s, zktree.Competitor(c.destination, c.m.o.Address)) })
 	c.compete(ctx, s)
 	switch {
-	case c.lease == nil:
+	case s.Err() != nil && c.lease == nil:
 	case s.Err() != nil:
 		c.lease.suspend()
 		c.set(RoleWaiting, "", "the session with ZooKeeper has ended; the instance is kept but hands out nothing")
+	case c.lease == nil:
+		given = c.deleteRunning(s, zk.AnyVersion, "") // of an attempt that was under way
 	default:
-		c.handOver(s, "this server stops it", 0) // before the registration goes
+		given = c.handOver(s, "this server stops it", 0)
 	}
 	cancel()
 	registration.Wait()
+	if s.Err() == nil && !(removed && given) {
+		go c.clear(s)
+	}
+}
+
+// clear removes what could not be removed when the competition ended: else it
+// would stay as long as the session, and nobody could run the destination. A
+// contender that has come since sees to it itself.
+func (c *Contender) clear(s *zk.Session) {
+	ctx, cancel := within(context.Background(), s)
+	defer cancel()
+	for pause := firstRetry; sleep(ctx, pause); pause = min(2*pause, lastRetry) {
+		if k := c.m.Contender(c.destination); k != nil && k != c {
+			return
+		}
+		given := c.deleteRunning(s, zk.AnyVersion, "")
+		if c.m.remove(s, zktree.Competitor(c.destination, c.m.o.Address)) && given {
+			return
+		}
+	}
 }
 
 // compete looks at the running node and does what it asks for, again and again.
 func (c *Contender) compete(ctx context.Context, s *zk.Session) {
 	var n *node
-	for ctx.Err() == nil {
+	for again := 0; ctx.Err() == nil; {
 		if n == nil {
 			var err error
 			if n, err = c.look(ctx, s); err != nil {
+				c.complain(ctx, "see who runs the destination", err)
 				sleep(ctx, 100*time.Millisecond)
 				n = nil
 				continue
@@ -273,21 +324,34 @@ func (c *Contender) compete(ctx context.Context, s *zk.Session) {
 		orders := c.m.view.changed()
 		if !c.act(ctx, s, n) {
 			n = nil // what was done has changed it
+			if again++; again > patientLooks {
+				sleep(ctx, min(time.Duration(again-patientLooks)*100*time.Millisecond, longestLook))
+			}
 			continue
 		}
+		again = 0
 		timer := time.NewTimer(c.pause(n))
 		select {
 		case <-n.watch:
 			n = nil
 		case cmd := <-c.commands:
-			cmd.done <- cmd.do(ctx, s)
-			n = nil
+			cmd.done <- cmd.do(ctx, s) // what it changes the watch tells, when ZooKeeper answers
 		case <-orders:
 		case <-timer.C:
 		case <-ctx.Done():
 		}
 		timer.Stop()
 	}
+}
+
+// complain tells the log what ZooKeeper refuses, at most once a minute. That a
+// connection or a session ends is told elsewhere.
+func (c *Contender) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() != nil || usual(err) || time.Since(c.said) < time.Minute {
+		return
+	}
+	c.said = time.Now()
+	c.log.Error("cannot "+what+", trying again", "error", err)
 }
 
 // node is the running node as it was found.
@@ -340,7 +404,7 @@ func (c *Contender) act(ctx context.Context, s *zk.Session, n *node) bool {
 func (c *Contender) own(ctx context.Context, s *zk.Session, n *node) bool {
 	c.vacant = 0
 	switch {
-	case c.lease == nil:
+	case c.lease == nil || c.pending != nil:
 		return c.adopt(ctx, s, n)
 	case n.bad != nil || n.running.Address != c.m.o.Address:
 		c.log.Error("the running node was overwritten, so this server gives the destination up", "by", n.running.Address, "error", n.bad)
@@ -352,9 +416,11 @@ func (c *Contender) own(ctx context.Context, s *zk.Session, n *node) bool {
 		c.handOver(s, "somebody has set active=false in the running node", Abstention)
 		return false
 	case n.stat.Version != 0:
-		// Written again with the same content; the checks of Guard want version 0.
+		// Written again with the same content; the checks of Guard want version 0, so
+		// it is made anew.
 		c.lease.suspend()
-		return c.remake(ctx, s, n)
+		c.deleteRunning(s, n.stat.Version, "")
+		return false
 	}
 	if why, abstention, yes := c.dismissed(ctx, s); yes {
 		c.handOver(s, why, abstention)
@@ -363,16 +429,16 @@ func (c *Contender) own(ctx context.Context, s *zk.Session, n *node) bool {
 	return true
 }
 
-// adopt is for a running node that is this session's although no instance runs:
-// one whose creation was never answered, or one that could not be deleted.
+// adopt is for a running node that is this session's although nothing is known of
+// it: one whose creation was never answered, or one that could not be deleted.
 func (c *Contender) adopt(ctx context.Context, s *zk.Session, n *node) bool {
-	if c.pending != "" {
+	if p := c.pending; p != nil {
 		owner, st, err := s.Get(ctx, zktree.TowpathDestination(c.destination))
-		if err != nil {
+		switch {
+		case err == nil && string(owner) == ownership(c.m.o.Address, p.id):
+			c.taken(ctx, s, p, st.Version)
 			return false
-		}
-		if string(owner) == ownership(c.m.o.Address, c.pending) {
-			_ = c.start(ctx, s, c.pending, st.Version) // its status tells
+		case err != nil && !errors.Is(err, zk.ErrNoNode):
 			return false
 		}
 	}
@@ -382,7 +448,7 @@ func (c *Contender) adopt(ctx context.Context, s *zk.Session, n *node) bool {
 
 // standBy is for a running node of another session.
 func (c *Contender) standBy(ctx context.Context, s *zk.Session, n *node) {
-	c.vacant, c.pending = 0, ""
+	c.vacant, c.pending = 0, nil
 	if c.failures == 0 && n.running.Address != c.m.o.Address {
 		c.abstain = 0 // what it was for has happened
 	}
@@ -421,6 +487,9 @@ func (c *Contender) claim(ctx context.Context, s *zk.Session) bool {
 			c.last.yielded = c.last.yielded || c.yielded(ctx, s)
 			c.last.alive = c.m.lives(ctx, s, c.last)
 		}
+	}
+	if now < c.blocked {
+		return true
 	}
 	if c.lease == nil && c.due() > now {
 		if c.failures == 0 { // else it is known why nobody does
@@ -471,45 +540,66 @@ func (c *Contender) pause(n *node) time.Duration {
 	case n.exists:
 		return longest
 	}
-	return min(max(0, c.due()-clock.SinceBoot()), longest)
+	when := c.blocked
+	if c.lease == nil {
+		when = max(when, c.due())
+	}
+	return min(max(0, when-clock.SinceBoot()), longest)
 }
 
 // take makes the running node.
 func (c *Contender) take(ctx context.Context, s *zk.Session) bool {
-	id := fmt.Sprintf("%016x-%d", uint64(s.ID()), c.m.leases.Add(1))
+	a := &attempt{id: fmt.Sprintf("%016x-%d", uint64(s.ID()), c.m.leases.Add(1))}
 	before, unchanged, err := c.inspect(ctx, s)
 	if err != nil {
-		return false
+		return c.hinder(ctx, err)
 	}
-	epoch, err := c.acquire(ctx, s, id, before.leases)
+	a.children, a.unchanged = before.shape, unchanged
+	epoch, err := c.acquire(ctx, s, a.id, before.leases)
 	switch {
 	case err == nil:
+		c.taken(ctx, s, a, epoch)
+		return false
 	case errors.Is(err, zk.ErrConnectionLost) || errors.Is(err, context.DeadlineExceeded):
-		c.pending = id // looking again tells
+		c.pending = a // looking again tells
 		return false
 	case errors.Is(err, zk.ErrNodeExists) || errors.Is(err, zk.ErrNoNode):
 		return false // somebody was quicker, or a lease has just gone
-	default:
-		if ctx.Err() == nil {
-			c.log.Error("cannot take the destination", "error", err)
-			sleep(ctx, time.Second)
-		}
+	}
+	return c.hinder(ctx, err)
+}
+
+// hinder puts off the next attempt to take the destination, which ZooKeeper has
+// refused. It reports whether the picture still holds.
+func (c *Contender) hinder(ctx context.Context, err error) bool {
+	if ctx.Err() != nil || usual(err) {
 		return false
 	}
-	c.children = before.shape
+	c.blocked = clock.SinceBoot() + min(firstRetry<<min(c.hindered, 10), lastRetry)
+	c.hindered++
+	c.complain(ctx, "take the destination", err)
+	if c.lease == nil {
+		c.set(RoleStandby, "", "ZooKeeper refuses that this server takes it: "+err.Error())
+	}
+	return true
+}
+
+// taken is what follows when this server has become the owner.
+func (c *Contender) taken(ctx context.Context, s *zk.Session, a *attempt, epoch int32) {
+	c.pending, c.hindered, c.blocked = nil, 0, 0
+	c.children = a.children
 	c.children.version++ // the running node
-	if c.lease != nil && unchanged {
-		c.lease.resume(s, id)
-		c.log.Info("the running node is made again; the instance has gone on running", "lease", id)
+	if c.lease != nil && a.unchanged {
+		c.lease.resume(s, a.id)
+		c.log.Info("the running node is made again; the instance has gone on running", "lease", a.id)
 		c.set(RoleOwner, c.m.o.Address, "")
-		return false
+		return
 	}
 	if c.lease != nil {
 		c.log.Warn("another server may have run the destination meanwhile, so the instance starts anew from the stored cursors")
 		c.drop(false)
 	}
-	_ = c.start(ctx, s, id, epoch) // its status tells
-	return false
+	_ = c.start(ctx, s, a.id, epoch) // its status tells
 }
 
 // ownership is what is in the node of a destination under /towpath.
@@ -536,24 +626,9 @@ func (c *Contender) acquire(ctx context.Context, s *zk.Session, id string, lease
 	return results[2].Stat.Version, nil
 }
 
-// remake makes a running node anew that was written to.
-func (c *Contender) remake(ctx context.Context, s *zk.Session, n *node) bool {
-	id := c.lease.ID()
-	_, err := s.Multi(ctx,
-		zk.DeleteOp(zktree.Running(c.destination), n.stat.Version),
-		zk.CreateOp(zktree.Running(c.destination), zktree.ServerRunning{Active: true, Address: c.m.o.Address}.Append(nil), zk.Ephemeral),
-		zk.CheckOp(zktree.Lease(c.destination, id), zk.AnyVersion))
-	if err == nil {
-		c.children.version += 2
-		c.lease.resume(s, id)
-	}
-	return false
-}
-
 // start runs the instance under a new lease. When it does not start the node is
 // given back, and tried again later.
 func (c *Contender) start(ctx context.Context, s *zk.Session, id string, epoch int32) error {
-	c.pending = ""
 	l := newLease(c.destination, c.m.fence, s, id, epoch)
 	c.set(RoleOwner, c.m.o.Address, "it is starting")
 	if err := c.runner.Start(l); err != nil {
@@ -584,7 +659,7 @@ func (c *Contender) start(ctx context.Context, s *zk.Session, id string, epoch i
 // drop ends the lease and stops the instance, without a word to ZooKeeper.
 func (c *Contender) drop(handOver bool) {
 	l := c.lease
-	c.lease = nil
+	c.lease, c.pending = nil, nil
 	if !handOver {
 		l.end()
 	}
@@ -597,28 +672,32 @@ func (c *Contender) drop(handOver bool) {
 }
 
 // handOver stops the instance and gives the running node up, last of all. s is
-// nil when the lease is not valid: then there is nothing to give up.
-func (c *Contender) handOver(s *zk.Session, why string, abstention time.Duration) {
+// nil when the lease is not valid: then there is nothing to give up. It reports
+// whether the node is known to be gone.
+func (c *Contender) handOver(s *zk.Session, why string, abstention time.Duration) (given bool) {
 	begun := time.Now()
 	id := c.lease.ID()
 	c.drop(s != nil)
-	if s != nil {
-		c.deleteRunning(s, zk.AnyVersion, id)
-	}
+	given = s == nil || c.deleteRunning(s, zk.AnyVersion, id)
 	c.last = holder{address: c.m.o.Address, session: c.last.session, towpath: true, yielded: true}
 	c.abstain = clock.SinceBoot() + abstention
 	c.set(RoleStandby, "", why)
 	c.log.Info("the destination is handed over", "why", why, "took", time.Since(begun).Round(time.Millisecond))
+	return given
 }
 
 // deleteRunning deletes the running node of this session, together with the
-// lease if there is an id. What fails is found, and tried again, by the next look.
-func (c *Contender) deleteRunning(s *zk.Session, version int32, id string) {
+// lease if there is an id, and reports whether it is known to be gone. What fails
+// is found, and tried again, by the next look.
+func (c *Contender) deleteRunning(s *zk.Session, version int32, id string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
 	st, ok, err := s.Exists(ctx, zktree.Running(c.destination))
-	if err != nil || ok && st.EphemeralOwner != s.ID() {
-		return
+	if err != nil {
+		return false
+	}
+	if ok && st.EphemeralOwner != s.ID() {
+		return true
 	}
 	if version == zk.AnyVersion {
 		version = st.Version
@@ -631,9 +710,13 @@ func (c *Contender) deleteRunning(s *zk.Session, version int32, id string) {
 	if ok {
 		ops = append(ops, zk.DeleteOp(zktree.Running(c.destination), version))
 	}
-	if _, err := s.Multi(ctx, ops...); err != nil && s.Err() == nil {
+	if len(ops) == 0 {
+		return true
+	}
+	if _, err = s.Multi(ctx, ops...); err != nil && s.Err() == nil {
 		c.log.Warn("the running node could not be deleted yet", "error", err)
 	}
+	return err == nil || !ok
 }
 
 // shape is what the children of a destination's node were at a moment, to tell

@@ -134,10 +134,11 @@ func (m *Member) attend(ctx context.Context, s *zk.Session) {
 	m.fence.open(s.ID(), s.Timeout(), since)
 	var parts sync.WaitGroup
 	defer parts.Wait()
+	defer cancel() // ends the parts
 	parts.Go(func() { m.keep(ctx, s, zktree.Server(m.o.Address)) })
 	parts.Go(func() { m.watchOrders(ctx, s) })
 	parts.Go(func() { m.coordinate(ctx, s) })
-	if !m.beat(ctx, s) {
+	if retry(ctx, func() error { return m.beat(ctx, s) }, m.o.Logger, "confirm the session with ZooKeeper") != nil {
 		return
 	}
 	m.publish(s)
@@ -185,6 +186,7 @@ func (m *Member) heartbeats(ctx context.Context, s *zk.Session) {
 	interval := min(max(s.Timeout()/12, 100*time.Millisecond), time.Second)
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
+	var said time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -192,13 +194,17 @@ func (m *Member) heartbeats(ctx context.Context, s *zk.Session) {
 		case <-tick.C:
 		case <-m.nudge:
 		}
-		m.beat(ctx, s)
+		err := m.beat(ctx, s)
+		if err != nil && ctx.Err() == nil && !usual(err) && time.Since(said) >= time.Minute {
+			said = time.Now()
+			m.o.Logger.Error("cannot confirm the session with ZooKeeper; until it is confirmed this server hands out nothing", "error", err)
+		}
 	}
 }
 
 // beat writes this server's node, waiting for the answer for as long as the
-// session can last. It reports whether the session is known to live.
-func (m *Member) beat(ctx context.Context, s *zk.Session) bool {
+// session can last. Without an error the session is known to live.
+func (m *Member) beat(ctx context.Context, s *zk.Session) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
 	defer cancel()
 	start := clock.SinceBoot()
@@ -207,10 +213,10 @@ func (m *Member) beat(ctx context.Context, s *zk.Session) bool {
 		err = create(ctx, s, zktree.TowpathServer(m.o.Address), m.info())
 	}
 	if err != nil {
-		return false
+		return err
 	}
 	m.fence.confirm(s.ID(), start)
-	return true
+	return nil
 }
 
 // touch asks for a heartbeat now, to show what has changed.
@@ -287,45 +293,52 @@ func (m *Member) forget(c *Contender) {
 
 // keep keeps an ephemeral node of this session without data, until ctx ends, and
 // removes it then. A node of that name that belongs to another session is left
-// alone until it goes.
-func (m *Member) keep(ctx context.Context, s *zk.Session, path string) {
+// alone until it goes. It reports whether nothing of this session has stayed.
+func (m *Member) keep(ctx context.Context, s *zk.Session, path string) (removed bool) {
 	for ctx.Err() == nil {
-		var gone <-chan zk.Event
+		var (
+			there bool
+			gone  <-chan zk.Event
+		)
 		err := retry(ctx, func() error {
 			err := create(ctx, s, path, nil)
 			if err != nil && !errors.Is(err, zk.ErrNodeExists) {
 				return err
 			}
-			_, _, gone, err = s.ExistsW(ctx, path)
+			_, there, gone, err = s.ExistsW(ctx, path)
 			return err
 		}, m.o.Logger, "register with ZooKeeper")
 		if err != nil {
 			break
+		}
+		if !there {
+			continue // another session's has gone meanwhile
 		}
 		select {
 		case <-gone:
 		case <-ctx.Done():
 		}
 	}
-	if s.Err() == nil {
-		m.remove(s, path)
-	}
+	return s.Err() != nil || m.remove(s, path)
 }
 
 // farewell bounds what is written to ZooKeeper when something ends.
 const farewell = 2 * time.Second
 
-// remove deletes a node if it is of this session.
-func (m *Member) remove(s *zk.Session, path string) {
+// remove deletes a node if it is of this session, and reports whether none such is
+// left.
+func (m *Member) remove(s *zk.Session, path string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
 	st, ok, err := s.Exists(ctx, path)
 	if err == nil && ok && st.EphemeralOwner == s.ID() {
 		err = s.Delete(ctx, path, st.Version)
 	}
-	if err != nil && !errors.Is(err, zk.ErrNoNode) {
-		m.o.Logger.Warn("a node could not be removed and stays until the session ends", "path", path, "error", err)
+	if err == nil || errors.Is(err, zk.ErrNoNode) {
+		return true
 	}
+	m.o.Logger.Warn("a node could not be removed yet", "path", path, "error", err)
+	return false
 }
 
 // create makes an ephemeral node, and its parents when they are missing.
@@ -352,8 +365,7 @@ func retry(ctx context.Context, do func() error, log *slog.Logger, what string) 
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		usual := errors.Is(err, zk.ErrConnectionLost) || errors.Is(err, zk.ErrSessionExpired)
-		if !usual && time.Since(said) >= time.Minute {
+		if !usual(err) && time.Since(said) >= time.Minute {
 			said = time.Now()
 			log.Error("cannot "+what+", trying again", "error", err)
 		}
@@ -362,6 +374,11 @@ func retry(ctx context.Context, do func() error, log *slog.Logger, what string) 
 		}
 		pause = min(2*pause, 2*time.Second)
 	}
+}
+
+// usual tells whether an error is only the end of a connection or a session.
+func usual(err error) bool {
+	return errors.Is(err, zk.ErrConnectionLost) || errors.Is(err, zk.ErrSessionExpired) || errors.Is(err, zk.ErrClosed)
 }
 
 // within returns a context that ends with ctx and with the session.
