@@ -52,11 +52,12 @@ func (t seat) Stop(handOver bool) error {
 
 // compete begins to compete for a destination. The caller holds the slot's op.
 func (m *Manager) compete(s *slot, c config.Instance) error {
+	s.set(nil, c.Lazy, nil) // not afterwards: the instance may run by then
 	contender, err := m.o.Cluster.Compete(c.Destination, c.Preferred, seat{m: m, s: s, destination: c.Destination})
 	if err != nil {
 		err = m.startFailed(c.Destination, err)
+		s.set(nil, c.Lazy, err)
 	}
-	s.set(nil, c.Lazy, err)
 	s.setCompetes(contender, c.Preferred)
 	return err
 }

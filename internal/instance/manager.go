@@ -334,7 +334,10 @@ func (m *Manager) scan(root string, state config.ScanState) config.ScanState {
 				next[a.Destination] = state[a.Destination] // tried again by the next scan
 			}
 		case config.ScanReload:
-			err = m.Reload(a.Destination)
+			if err = m.Reload(a.Destination); errors.Is(err, cluster.ErrNotNow) {
+				next[a.Destination] = state[a.Destination]
+				m.o.Logger.Warn("the changed configuration is not in force yet; tried again by the next scan", "instance", a.Destination, "error", err)
+			}
 		}
 		if err == nil {
 			m.o.Logger.Info(fmt.Sprintf("auto notify %s %s successful.", a.Op, a.Destination))
