@@ -331,9 +331,15 @@ func (c *Contender) compete(ctx context.Context, s *zk.Session) {
 		}
 		again = 0
 		timer := time.NewTimer(c.pause(n))
+		var doubt <-chan struct{}
+		if c.lease != nil {
+			doubt = c.lease.doubt
+		}
 		select {
 		case <-n.watch:
 			n = nil
+		case <-doubt:
+			c.verify(ctx, s)
 		case cmd := <-c.commands:
 			cmd.done <- cmd.do(ctx, s) // what it changes the watch tells, when ZooKeeper answers
 		case <-orders:
@@ -446,6 +452,18 @@ func (c *Contender) adopt(ctx context.Context, s *zk.Session, n *node) bool {
 	return false
 }
 
+// verify looks whether the node of the lease is there, without which nothing is
+// written any more. If somebody has removed it, the destination is taken anew.
+func (c *Contender) verify(ctx context.Context, s *zk.Session) {
+	_, ok, err := s.Exists(ctx, zktree.Lease(c.destination, c.lease.ID()))
+	if ok || err != nil {
+		return // in doubt it is asked again
+	}
+	c.log.Warn("somebody has removed the node of this server's lease; the destination is taken anew", "path", zktree.Lease(c.destination, c.lease.ID()))
+	c.lease.suspend()
+	c.deleteRunning(s, zk.AnyVersion, "") // which the watch tells
+}
+
 // standBy is for a running node of another session.
 func (c *Contender) standBy(ctx context.Context, s *zk.Session, n *node) {
 	c.vacant, c.pending = 0, nil
@@ -466,6 +484,10 @@ func (c *Contender) standBy(ctx context.Context, s *zk.Session, n *node) {
 		c.log.Warn("the running node has this server's address but belongs to another session: it is of this server's last run, or two servers have the same address")
 	} else if seen.address != c.last.address {
 		c.log.Info("standing by", "owner", seen.address, "towpath", seen.towpath)
+	}
+	if seen.session == 0 && (c.last.session != 0 || c.last.address != seen.address) {
+		c.log.Error("the running node was made by hand: it is not ephemeral, so it stays whoever runs, and nobody can run the destination",
+			"path", zktree.Running(c.destination), "remedy", "delete it")
 	}
 	c.last = seen
 	c.set(RoleStandby, seen.address, "it runs on "+seen.address)

@@ -206,3 +206,46 @@ func TestRestartWithoutZooKeeper(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 }
+
+// TestLeaseNodeRemoved removes what only Towpath keeps, as somebody does who tidies
+// up: the owner delivered on and could write nothing any more.
+func TestLeaseNodeRemoved(t *testing.T) {
+	w, _, _, ra, rb := pair(t)
+	lease := ra.lease
+	if err := w.admin.Delete(t.Context(), zktree.Lease("d", lease.ID()), zk.AnyVersion); err != nil {
+		t.Fatal(err)
+	}
+	lease.Doubt() // a write was refused
+	mayWrite := func(r *runner) bool {
+		r.mu.Lock()
+		l := r.lease
+		r.mu.Unlock()
+		if l == nil {
+			return false
+		}
+		s, checks, err := l.Guard()
+		if err != nil {
+			return false
+		}
+		_, err = s.Multi(t.Context(), checks...)
+		return err == nil
+	}
+	eventually(t, soon, "an owner may write", func() bool { return mayWrite(ra) || mayWrite(rb) })
+}
+
+func TestRunningMadeByHand(t *testing.T) {
+	w := newWorld(t)
+	if err := w.admin.CreateParents(t.Context(), zktree.Running("d")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.admin.Create(t.Context(), zktree.Running("d"), []byte(`{"active":true,"address":"10.0.0.9:11111"}`), zk.Persistent); err != nil {
+		t.Fatal(err)
+	}
+	a := w.host(hostA)
+	ra := a.compete("d")
+	eventually(t, soon, "a says that nobody can run it", func() bool { return a.log.has("was made by hand") })
+	if err := w.admin.Delete(t.Context(), zktree.Running("d"), zk.AnyVersion); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, JavaDelay+soon, "a runs d", ra.valid)
+}

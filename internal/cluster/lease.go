@@ -29,6 +29,7 @@ type Lease struct {
 	destination string
 	fence       *fence
 	lost        chan struct{} // closed when it is over
+	doubt       chan struct{} // capacity 1: a write was refused
 
 	mu      sync.Mutex
 	session *zk.Session // that the running node belongs to; nil while there is none
@@ -38,7 +39,7 @@ type Lease struct {
 }
 
 func newLease(destination string, f *fence, s *zk.Session, id string, epoch int32) *Lease {
-	return &Lease{destination: destination, fence: f, session: s, id: id, epoch: epoch, lost: make(chan struct{}), change: make(chan struct{})}
+	return &Lease{destination: destination, fence: f, session: s, id: id, epoch: epoch, lost: make(chan struct{}), doubt: make(chan struct{}, 1), change: make(chan struct{})}
 }
 
 // Destination is what is owned.
@@ -164,6 +165,15 @@ func (l *Lease) Guard() (*zk.Session, []zk.Op, error) {
 		zk.CheckOp(zktree.Lease(l.destination, id), zk.AnyVersion),
 		zk.CheckOp(zktree.Running(l.destination), 0),
 	}, nil
+}
+
+// Doubt says that ZooKeeper has refused a write although the lease seems to last:
+// somebody may have removed its node. It is looked into, and mended.
+func (l *Lease) Doubt() {
+	select {
+	case l.doubt <- struct{}{}:
+	default: // it has been said
+	}
 }
 
 // suspend says that there is no running node of ours at the moment.

@@ -44,6 +44,9 @@ func openZooKeeperMeta(o Options) (meta.Manager, error) {
 		Session: o.ZooKeeper.Session, Guard: o.Lease.Guard, Lost: o.Lease.Lost(),
 		Flushed: o.metaLog,
 		Failed: func(err error) {
+			if errors.Is(err, meta.ErrNotOwner) {
+				o.Lease.Doubt()
+			}
 			o.Logger.Error("cursors could not be written to ZooKeeper and are kept in memory; after a crash clients would get again what they acked since", "error", err)
 		},
 		Notice: func(text string) { o.Logger.Warn(text) },
