@@ -115,8 +115,12 @@ func (c *Consumer) deliver(ctx context.Context, conn *Conn, yield func(*Batch, e
 		}
 		if err != nil {
 			failures++
-			if err := c.pause(ctx, conn, failures, err); err != nil {
+			news, err := c.pause(ctx, conn, failures, err)
+			if err != nil {
 				return err
+			}
+			if news {
+				failures = 0 // they were another server's
 			}
 			continue
 		}
@@ -133,24 +137,24 @@ func (c *Consumer) deliver(ctx context.Context, conn *Conn, yield func(*Batch, e
 	}
 }
 
-// pause waits as Retry says, or until there is another server. It returns err when
+// pause waits as Retry says, or until there is news of another server. It returns err when
 // that is the end.
-func (c *Consumer) pause(ctx context.Context, conn *Conn, failures int, err error) error {
+func (c *Consumer) pause(ctx context.Context, conn *Conn, failures int, err error) (news bool, _ error) {
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 	wait, again := c.o.Retry(failures, err)
 	if !again {
-		return err
+		return false, err
 	}
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+		return false, nil
 	case <-conn.news:
-		return nil
+		return true, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 }

@@ -59,10 +59,11 @@ type Role string
 
 // The roles.
 const (
-	RoleWaiting Role = "waiting" // for ZooKeeper
-	RoleStandby Role = "standby" // another server runs it, or may take it first
-	RoleOwner   Role = "owner"
-	RoleFailed  Role = "failed" // it did not start here and is tried again later
+	RoleWaiting  Role = "waiting" // for ZooKeeper
+	RoleStandby  Role = "standby" // another server runs it, or may take it first
+	RoleOwner    Role = "owner"
+	RoleStarting Role = "starting" // it owns the destination, and the instance is starting
+	RoleFailed   Role = "failed"   // it did not start here and is tried again later
 )
 
 // Status is how a contender stands.
@@ -652,7 +653,7 @@ func (c *Contender) acquire(ctx context.Context, s *zk.Session, id string, lease
 // given back, and tried again later.
 func (c *Contender) start(ctx context.Context, s *zk.Session, id string, epoch int32) error {
 	l := newLease(c.destination, c.m.fence, s, id, epoch)
-	c.set(RoleOwner, c.m.o.Address, "it is starting")
+	c.set(RoleStarting, c.m.o.Address, "")
 	if err := c.runner.Start(l); err != nil {
 		l.end()
 		c.deleteRunning(s, 0, id)

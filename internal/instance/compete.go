@@ -111,24 +111,43 @@ func (s *slot) setCompetes(c *cluster.Contender, preferred []string) {
 	s.contender, s.preferred = c, preferred
 }
 
-// settleTimeout is how long the first client of a lazy destination waits until
-// it is decided which server runs it.
+// starting tells whether this server owns the destination and its instance is not
+// there yet.
+func (s *slot) starting() bool {
+	c := s.competes()
+	return c != nil && c.Status().Role == cluster.RoleStarting
+}
+
+// settleTimeout is how long a client waits for an instance that is starting, and the
+// first client of a lazy destination until it is decided which server runs it.
 const settleTimeout = 5 * time.Second
 
 // settled returns the instance when it runs here, and nil once it is known that
 // it does not.
 func (s *slot) settled(ctx context.Context) *Instance {
+	return s.await(ctx, func(st cluster.Status) bool {
+		return st.Role == cluster.RoleFailed || st.Role == cluster.RoleStandby && st.Owner != ""
+	})
+}
+
+// started returns the instance that is starting, and nil when it does not start.
+func (s *slot) started(ctx context.Context) *Instance {
+	return s.await(ctx, func(st cluster.Status) bool { return st.Role != cluster.RoleStarting })
+}
+
+// await waits for the instance until it is there, or hopeless.
+func (s *slot) await(ctx context.Context, hopeless func(cluster.Status) bool) *Instance {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		in, contender := s.instance(), s.competes()
-		if in != nil || contender == nil {
-			return in
+		contender := s.competes()
+		if contender == nil || hopeless(contender.Status()) {
+			return s.instance() // which may have come since
 		}
-		if st := contender.Status(); st.Role == cluster.RoleFailed || st.Role == cluster.RoleStandby && st.Owner != "" {
-			return nil
+		if in := s.instance(); in != nil {
+			return in
 		}
 		select {
 		case <-tick.C:

@@ -250,11 +250,16 @@ func (m *Manager) Lookup(ctx context.Context, destination string, start bool) (s
 		return nil, server.ErrNotStarted
 	}
 	in, lazy := s.state()
-	if in == nil && lazy && start {
+	switch {
+	case in != nil:
+		return in, nil
+	case lazy && start:
 		if err := m.start(destination, true); err != nil {
 			return nil, fmt.Errorf("%w: %w", server.ErrNotStarted, err)
 		}
 		in = s.settled(ctx)
+	case s.starting(): // clients that follow come as soon as the running node is there
+		in = s.started(ctx)
 	}
 	if in == nil {
 		return nil, server.ErrNotStarted
