@@ -216,7 +216,7 @@ func (s *Server) Query(ctx context.Context, q string) ([][]string, error) {
 			if null, _ := r.IsNull(i, j); null {
 				v = "NULL"
 			}
-			row = append(row, v)
+			row = append(row, strings.Clone(v)) // the result's memory is used again once it is closed
 		}
 		rows = append(rows, row)
 	}
