@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/towpath-cdc/towpath/test/bench/document"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
@@ -80,7 +81,7 @@ func run(ctx context.Context) error {
 	text := report(results, *batch, *timeout, *runs)
 	fmt.Println(text)
 	if *out != "" {
-		return replace(*out, text)
+		return document.Replace(*out, "bench", text)
 	}
 	return nil
 }

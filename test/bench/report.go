@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -55,24 +53,4 @@ func report(results []result, batch int, timeout time.Duration, runs int) string
 		}
 	}
 	return b.String()
-}
-
-// Markers around the part of a document that a run replaces.
-const (
-	startMarker = "<!-- bench: begin -->\n"
-	endMarker   = "<!-- bench: end -->"
-)
-
-// replace puts text between the markers of a document.
-func replace(name, text string) error {
-	doc, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	start, end := bytes.Index(doc, []byte(startMarker)), bytes.Index(doc, []byte(endMarker))
-	if start < 0 || end < start {
-		return fmt.Errorf("%s has no bench markers", name)
-	}
-	out := slices.Concat(doc[:start+len(startMarker)], []byte(text), doc[end:])
-	return os.WriteFile(name, out, 0o644)
 }

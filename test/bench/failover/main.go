@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/towpath-cdc/towpath/test/bench/document"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
@@ -77,7 +78,7 @@ func run(ctx context.Context) error {
 	}
 	fmt.Println(text)
 	if *out != "" {
-		return replace(*out, text)
+		return document.Replace(*out, "failover", text)
 	}
 	return nil
 }

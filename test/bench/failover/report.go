@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -41,23 +39,4 @@ func report(results []result, trials int, tick time.Duration) string {
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-// Markers around the part of a document that a run replaces.
-const (
-	startMarker = "<!-- failover: begin -->\n"
-	endMarker   = "<!-- failover: end -->"
-)
-
-// replace puts text between the markers of a document.
-func replace(name, text string) error {
-	doc, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	start, end := bytes.Index(doc, []byte(startMarker)), bytes.Index(doc, []byte(endMarker))
-	if start < 0 || end < start {
-		return fmt.Errorf("%s has no failover markers", name)
-	}
-	return os.WriteFile(name, slices.Concat(doc[:start+len(startMarker)], []byte(text), doc[end:]), 0o644)
 }
