@@ -333,9 +333,8 @@ func TestStandbyTakesOverAtOnceWhenTheOwnerStops(t *testing.T) {
 	_, a, _, ra, rb := pair(t)
 	begun := time.Now()
 	a.stop()
-	took := eventually(t, time.Second, "b runs d", rb.valid)
+	eventually(t, time.Second, "b runs d", rb.valid)
 	t.Logf("taken over %v after the stop was asked for", time.Since(begun))
-	_ = took
 	if _, stops := ra.counts(); stops != 1 || !ra.handOver {
 		t.Errorf("the instance of a: %d stops, handed over %v", stops, ra.handOver)
 	}
@@ -446,7 +445,7 @@ func TestRunningOverwritten(t *testing.T) {
 }
 
 func TestRunningWrittenAgainWithTheSameContent(t *testing.T) {
-	w, a, _, ra, _ := pair(t)
+	w, _, _, ra, _ := pair(t)
 	if _, err := w.admin.Set(t.Context(), zktree.Running("d"), []byte(`{"active":true,"address":"10.0.0.1:11111"}`), zk.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
@@ -462,7 +461,6 @@ func TestRunningWrittenAgainWithTheSameContent(t *testing.T) {
 	if _, stops := ra.counts(); stops != 0 {
 		t.Error("the instance was stopped")
 	}
-	_ = a
 }
 
 func TestActiveFalse(t *testing.T) {
@@ -611,7 +609,7 @@ func TestWithdrawWithoutZooKeeper(t *testing.T) {
 }
 
 func TestGuardRefusesAPastOwner(t *testing.T) {
-	w, a, _, ra, rb := pair(t)
+	_, a, _, ra, rb := pair(t)
 	past := ra.lease
 	s, checks, err := past.Guard()
 	if err != nil {
@@ -627,7 +625,6 @@ func TestGuardRefusesAPastOwner(t *testing.T) {
 	if _, _, err := past.Guard(); !errors.Is(err, ErrLost) {
 		t.Errorf("guard of a past lease: %v", err)
 	}
-	_ = w
 }
 
 func TestSessionFileFreesWhatACrashedServerHeld(t *testing.T) {
