@@ -1,0 +1,2 @@
+// Package api answers the HTTP calls of the admin.
+package api

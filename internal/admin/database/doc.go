@@ -1,0 +1,2 @@
+// Package database keeps what the admin knows.
+package database

@@ -1,0 +1,2 @@
+// Package control speaks the protocol of the admin port.
+package control
