@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -34,6 +35,7 @@ type home struct {
 	dir  string
 	port int
 	bin  string // the program
+	role string // its sub-command; "" is server
 	env  []string
 
 	cmd  *exec.Cmd
@@ -143,7 +145,7 @@ func (h *home) launch() {
 		h.t.Fatal(err)
 	}
 	defer out.Close()
-	h.cmd = exec.Command(h.bin, "server", "--home", h.dir)
+	h.cmd = exec.Command(h.bin, cmp.Or(h.role, "server"), "--home", h.dir)
 	h.cmd.Env = append(os.Environ(), h.env...)
 	h.cmd.Stdout, h.cmd.Stderr = out, out
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
