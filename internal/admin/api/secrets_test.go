@@ -1,0 +1,92 @@
+package api
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/control"
+)
+
+func TestMaskSecrets(t *testing.T) {
+	tests := []struct{ name, content, want string }{
+		{"one", "a = 1\ncanal.instance.dbPassword = s3cret\nb = 2\n", "a = 1\ncanal.instance.dbPassword = ******\nb = 2\n"},
+		{"no final newline", "canal.passwd=x", "canal.passwd=******"},
+		{"colon and blanks", " canal.passwd :\tx y ", " canal.passwd :\t******"},
+		{"blank as separator", "canal.passwd x", "canal.passwd ******"},
+		{"windows", "canal.passwd=x\r\nb=2\r\n", "canal.passwd=******\r\nb=2\r\n"},
+		{"continued", "canal.passwd=x\\\n  y\nb=2\n", "canal.passwd=******\nb=2\n"},
+		{"value on the next line", "canal.passwd=\\\n  y\nb=2\n", "canal.passwd=\\\n  ******\nb=2\n"},
+		{"continued key", "canal.\\\n   passwd=y\n", "canal.\\\n   passwd=******\n"},
+		{"escaped key", "canal.pass\\u0077d=y\n", "canal.pass\\u0077d=******\n"},
+		{"in a comment", "# canal.passwd = old\n#kafka.sasl.jaas.config = x\n", "# canal.passwd = ******\n#kafka.sasl.jaas.config = ******\n"},
+		{"a comment does not continue", "#x \\\ncanal.passwd = y\n", "#x \\\ncanal.passwd = ******\n"},
+		{"unknown key", "my.Secret.thing = 1\n", "my.Secret.thing = ******\n"},
+		{"reference", "canal.passwd = ${DB_PASSWORD}\n", "canal.passwd = ${DB_PASSWORD}\n"},
+		{"reference with a default", "canal.passwd = ${DB_PASSWORD:x}\n", "canal.passwd = ******\n"},
+		{"blank", "canal.passwd =  \n", "canal.passwd =  \n"},
+		{"part of another value", "canal.x = a \\\n canal.passwd = y\n", "canal.x = a \\\n canal.passwd = y\n"},
+		{"byte order mark", "\ufeffcanal.passwd=y\n", "\ufeffcanal.passwd=******\n"},
+		{"twice", "canal.passwd=a\ncanal.passwd=b\n", "canal.passwd=******\ncanal.passwd=******\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			masked := maskSecrets(tt.content)
+			if masked != tt.want {
+				t.Errorf("got %q, want %q", masked, tt.want)
+			}
+			kept, err := keepSecrets(masked, tt.content)
+			if err != nil || kept != tt.content {
+				t.Errorf("put back %q, %v, want %q", kept, err, tt.content)
+			}
+		})
+	}
+}
+
+func TestKeepSecrets(t *testing.T) {
+	const stored = "canal.instance.dbPassword = s3cret\n# canal.passwd = old\n"
+	tests := []struct{ name, edited, want, failure string }{
+		{"moved", "a=1\n\ncanal.instance.dbPassword=******\n", "a=1\n\ncanal.instance.dbPassword=s3cret\n", ""},
+		{"changed", "canal.instance.dbPassword = new\n", "canal.instance.dbPassword = new\n", ""},
+		{"comment taken away", "canal.passwd = ******\n", "canal.passwd = old\n", ""},
+		{"written twice", "canal.instance.dbPassword = ******\ncanal.instance.dbPassword = ******\n", "canal.instance.dbPassword = s3cret\ncanal.instance.dbPassword = s3cret\n", ""},
+		{"nothing stored", "rabbitmq.password = ******\n", "", "rabbitmq.password"},
+		{"no secret", "canal.instance.filter.regex = ******\n", "canal.instance.filter.regex = ******\n", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := keepSecrets(tt.edited, stored)
+			if tt.failure != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.failure) {
+					t.Errorf("got %v, want a failure about %s", err, tt.failure)
+				}
+				return
+			}
+			if err != nil || got != tt.want {
+				t.Errorf("got %q, %v, want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzMaskSecrets(f *testing.F) {
+	f.Add("canal.passwd=x\\\n  y\nb=2\n")
+	f.Add("canal.pass\\u0077d : x\r\n#canal.passwd z\r")
+	f.Add("\\ canal.passwd = 1\n a\\\\\ncanal.passwd")
+	f.Fuzz(func(t *testing.T, content string) {
+		masked := maskSecrets(content)
+		if kept, err := keepSecrets(masked, content); err != nil || kept != content {
+			t.Errorf("put back %q, %v, want %q", kept, err, content)
+		}
+		p, err := config.ParseProperties("", []byte(masked))
+		if err != nil {
+			return
+		}
+		for _, e := range p.Entries() {
+			v := strings.TrimSpace(e.Value)
+			if isSecretKey(e.Key) && v != "" && v != control.Masked && !reference.MatchString(v) {
+				t.Errorf("%s of %q still has %q", e.Key, masked, e.Value)
+			}
+		}
+	})
+}
