@@ -298,7 +298,7 @@ func TestServerRefuses(t *testing.T) {
 		{"port is no number", "canal.port = many", nil, exitError, "canal.port"},
 		{"port on the command line", "", []string{"-D", "canal.port=x"}, exitError, "canal.port"},
 		{"queues", "canal.serverMode = kafka", nil, exitError, "canal.serverMode"},
-		{"manager", "canal.admin.manager = 127.0.0.1:8089", nil, exitError, "canal.admin.manager"},
+		{"manager without a password", "canal.admin.manager = 127.0.0.1:8089", nil, exitError, "canal.admin.passwd is empty , pls check"},
 		{"no such level", "", []string{"--log-level", "loud"}, exitUsage, "loud"},
 		{"no such option", "", []string{"--nosuch"}, exitUsage, "nosuch"},
 		{"override without a value", "", []string{"-D", "canal.port"}, exitUsage, "want key=value"},

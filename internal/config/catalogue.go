@@ -100,8 +100,7 @@ func indexCatalogue(keys []Key) (exact map[string]Key, patterns []Key) {
 
 // The reasons that several keys share; Report merges keys by reason.
 const (
-	whyManager  = "configuration from canal-admin is not supported in this version; the local files are used only when canal.admin.manager is blank"
-	whyAdmin    = "the admin port is not supported in this version"
+	whyManager  = "all instances are configured by the admin that canal.admin.manager names, or, where it is blank, by files"
 	whyHistory  = "this version keeps table definitions in memory and reads them from the source; the stored history (TSDB) is not supported yet"
 	whyQueue    = "message queue producers are not supported in this version; with canal.serverMode = tcp nothing reads these keys in Canal either"
 	whyRDS      = "fetching old binlog files from Aliyun RDS/OSS is not supported in this version"
@@ -139,13 +138,18 @@ var serverKeys = []Key{
 	{Name: "canal.metrics.pull.port", Default: "11112", Effect: "port for Prometheus; 0 or less switches it off"},
 	{Name: "canal.user", Effect: "user clients must name; blank lets any user in"},
 	{Name: "canal.passwd", Secret: true, Effect: "password of canal.user as hex SHA1(SHA1(password)), 40 digits without a star"},
-	{Name: "canal.admin.manager", Status: NotYet, Effect: "address of canal-admin; when set, configuration comes from there", Why: whyManager},
-	{Name: "canal.admin.port", Status: NotYet, Effect: "port of the admin protocol; blank means none", Why: whyAdmin},
-	{Name: "canal.admin.user", Status: NotYet, Effect: "user of the admin protocol", Why: whyAdmin},
-	{Name: "canal.admin.passwd", Status: NotYet, Secret: true, Effect: "password of the admin protocol, hashed like canal.passwd", Why: whyAdmin},
-	{Name: "canal.admin.register.auto", Default: "false", Status: NotYet, Effect: "ask canal-admin to create this node", Why: whyManager},
-	{Name: "canal.admin.register.cluster", Status: NotYet, Effect: "cluster to register in", Why: whyManager},
-	{Name: "canal.admin.register.name", Status: NotYet, Effect: "node name to register; blank means the host name", Why: whyManager},
+	{Name: "canal.admin.manager", Effect: "address of the admin web application, host:port or a URL; when set, configuration comes from there. Admins that share a database may be named together, comma separated: they are tried in turn"},
+	{Name: "canal.admin.port", Effect: "port on which an admin steers this server, and part of the name by which an admin knows it (11110 when blank); blank means none is opened"},
+	{Name: "canal.admin.user", Effect: "user of the admin port, and with whom this server asks the admin; blank lets any user in"},
+	{Name: "canal.admin.passwd", Secret: true, Effect: "password of canal.admin.user, hashed like canal.passwd; blank lets anybody use the admin port, and is refused with canal.admin.manager"},
+	{Name: "canal.admin.register.auto", Default: "false", Effect: "have the admin create this node when it does not know it"},
+	{Name: "canal.admin.register.cluster", Effect: "cluster to register in; blank means a server that is alone"},
+	{Name: "canal.admin.register.name", Effect: "node name to register; blank means the host name"},
+	{Name: "towpath.admin.tls.ca", Effect: "PEM file with the authorities to trust when the address of the admin begins with https; blank means the system's. Towpath's own key"},
+	{Name: "towpath.admin.tls.insecure", Default: "false", Effect: "do not check the certificate of the admin, as Canal never does; for the time of a change-over. Towpath's own key"},
+	{Name: "towpath.admin.port.tls.cert", Effect: "PEM file with the certificate of the admin port, together with towpath.admin.port.tls.key: the port then offers TLS to admins that know it. Towpath's own key"},
+	{Name: "towpath.admin.port.tls.key", Effect: "PEM file with the key of that certificate, not encrypted. Towpath's own key"},
+	{Name: "towpath.admin.port.tls.required", Default: "false", Effect: "refuse admins that do not use TLS on the admin port, Canal's among them. Towpath's own key"},
 	{Name: "canal.zkServers", Effect: "ZooKeeper servers, host:port, comma separated, with an optional /path at the end; when set, servers elect who runs a destination"},
 	{Name: "canal.withoutNetty", Effect: "the client port is opened when this is absent or exactly false"},
 	{Name: "canal.serverMode", Default: "tcp", Effect: "tcp, or a message queue: kafka, rocketMQ, rabbitMQ, pulsarMQ (any case). Only tcp is supported in this version"},
@@ -171,13 +175,13 @@ var serverKeys = []Key{
 }
 
 var destinationKeys = []Key{
-	{Name: "canal.instance.global.mode", Default: "spring", Effect: "where instances are configured: spring (files), or manager (canal-admin, not supported in this version)"},
+	{Name: "canal.instance.global.mode", Default: "spring", Effect: "where instances are configured: spring (files), or manager (the admin), which needs canal.admin.manager; with that it is manager whatever stands here"},
 	{Name: "canal.instance.global.lazy", Default: "false", Effect: "start a destination only when its first client comes; only true (any case) switches it on"},
-	{Name: "canal.instance.global.manager.address", Status: NotYet, Effect: "canal-admin for instances in manager mode; exactly ${canal.admin.manager} means that key's value", Why: whyManager, Quiet: "${canal.admin.manager}"},
+	{Name: "canal.instance.global.manager.address", Status: NoEffect, Effect: "in Canal: the admin for instances in manager mode; exactly ${canal.admin.manager} means that key's value", Why: whyManager, Quiet: "${canal.admin.manager}"},
 	{Name: "canal.instance.global.spring.xml", Default: "classpath:spring/file-instance.xml", Effect: "instance profile: file-instance.xml, memory-instance.xml or default-instance.xml; of any other file only the kinds of its metaManager and logPositionManager are read"},
 	{Name: "canal.instance.<destination>.mode", Effect: "canal.instance.global.mode for one destination"},
 	{Name: "canal.instance.<destination>.lazy", Effect: "canal.instance.global.lazy for one destination"},
-	{Name: "canal.instance.<destination>.manager.address", Status: NotYet, Effect: "canal.instance.global.manager.address for one destination", Why: whyManager, Quiet: "${canal.admin.manager}"},
+	{Name: "canal.instance.<destination>.manager.address", Status: NoEffect, Effect: "canal.instance.global.manager.address for one destination", Why: whyManager, Quiet: "${canal.admin.manager}"},
 	{Name: "canal.instance.<destination>.spring.xml", Effect: "canal.instance.global.spring.xml for one destination"},
 }
 

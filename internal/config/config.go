@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,24 +20,42 @@ type LoadOptions struct {
 	Data string // "" means what canal.file.data.dir says
 
 	// File is the main properties file; "" means -D canal.conf, else
-	// canal.properties in Conf. Instance keys come from Conf/canal.properties
-	// whatever File is, as in Canal.
-	File string
+	// canal_local.properties in Conf when Local is set or there is no
+	// canal.properties, else canal.properties. Instance keys come from
+	// Conf/canal.properties whatever File is, as in Canal.
+	File  string
+	Local bool // as "startup.sh local"
+
+	// Admin holds what the admin of a managed server said; nil before it was
+	// asked, and without an admin.
+	Admin *AdminTexts
 
 	Overrides map[string]string // -D key=value
 	Environ   []string          // as os.Environ; JAVA_OPTS in it may hold further -Dkey=value
 }
 
+// AdminTexts are the configuration of a managed server as its admin has it. Keys of
+// the main file stand over those of Server.
+type AdminTexts struct {
+	Server string // canal.properties
+
+	// Instances returns the texts of the instances by destination as they are now.
+	// The map is not changed any more. It may be called from anywhere.
+	Instances func() map[string]string
+}
+
 // Config is a loaded configuration. It is immutable and safe for concurrent
-// use; Instance and Report read the files of the instances anew each time, as
-// Canal does when it starts one.
+// use; Instance and Report read the files or texts of the instances anew each time,
+// as Canal does when it starts one.
 type Config struct {
 	home, conf, logs string
 	sources          sources
 	main             *Properties
 	server           Server
 	zone             *time.Location
-	findings         []Finding // met while loading
+	manager          *Manager    // nil without an admin
+	admin            *AdminTexts // nil before it has been asked
+	findings         []Finding   // met while loading
 }
 
 // Load reads the main properties file and the values of the server. The error
@@ -46,11 +65,19 @@ func Load(o LoadOptions) (*Config, error) {
 	c := &Config{home: absolute(o.Home), sources: newSources(o)}
 	c.conf = absoluteOr(o.Conf, filepath.Join(c.home, "conf"))
 	c.logs = absoluteOr(o.Logs, filepath.Join(c.home, "logs"))
-	main, err := ReadProperties(c.mainFile(o.File))
+	main, err := ReadProperties(c.mainFile(o))
 	if err != nil {
 		return nil, fmt.Errorf("load configuration: %w", err)
 	}
 	c.main = main
+	if err := c.loadManager(); err != nil {
+		return nil, err
+	}
+	if o.Admin != nil {
+		if err := c.lay(o.Admin); err != nil {
+			return nil, err
+		}
+	}
 	if c.zone, err = timeZone(c.sources.overrides["user.timezone"]); err != nil {
 		return nil, err
 	}
@@ -80,9 +107,6 @@ func (c *Config) Startable() error {
 	refuse := func(key, why string) {
 		v, src, _ := c.sources.launcher(c.main, key)
 		errs = append(errs, newValueError("", key, v, src, why))
-	}
-	if c.server.AdminManager != "" {
-		refuse("canal.admin.manager", whyManager)
 	}
 	if c.server.Mode != "tcp" {
 		refuse("canal.serverMode", "message queue producers are not supported in this version; use tcp")
@@ -118,15 +142,23 @@ func newSources(o LoadOptions) sources {
 }
 
 // mainFile picks the main properties file.
-func (c *Config) mainFile(file string) string {
-	if file != "" {
-		return file
+func (c *Config) mainFile(o LoadOptions) string {
+	if o.File != "" {
+		return o.File
 	}
-	file = c.sources.overrides["canal.conf"]
-	if file == "" {
-		return filepath.Join(c.conf, "canal.properties")
+	global, local := filepath.Join(c.conf, "canal.properties"), filepath.Join(c.conf, "canal_local.properties")
+	if file := c.sources.overrides["canal.conf"]; file != "" && !o.Local {
+		return c.resource(file)
 	}
-	return c.resource(file)
+	if o.Local || absent(global) && !absent(local) {
+		return local
+	}
+	return global
+}
+
+func absent(file string) bool {
+	_, err := os.Stat(file)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // resource finds a file as Canal names it: "classpath:x" stands in the conf

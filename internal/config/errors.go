@@ -33,10 +33,11 @@ func newValueError(dest, key, value string, src Source, want string) *ValueError
 	return &ValueError{Destination: dest, Key: key, Value: value, Source: src, Want: want}
 }
 
-// String is the place in the form file:line, "-D", "environment" or "default".
+// String is the place in the form file:line, "canal-admin: text line n", "-D",
+// "environment" or "default".
 func (s Source) String() string {
 	if s.Kind == sourceFile {
-		return fmt.Sprintf("%s:%d", s.File, s.Line)
+		return place(s.File, s.Line)
 	}
 	return s.Kind
 }

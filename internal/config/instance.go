@@ -20,8 +20,8 @@ import (
 // instanceFile is the name of the file of an instance in its folder.
 const instanceFile = "instance.properties"
 
-// Instance reads the files of one destination and says how to run it. A missing
-// instance.properties is not an error (Canal runs on defaults then), though the
+// Instance reads the configuration of one destination and says how to run it. A
+// missing instance.properties is not an error (Canal runs on defaults then), though the
 // address of the source has no default and may come from anywhere else. The
 // error is a *ValueError naming the place and what would be right, or joins
 // several of them.
@@ -55,6 +55,14 @@ func (c *Config) Instance(destination string) (Instance, error) {
 func (c *Config) placeholders(destination string) (*placeholders, error) {
 	p := &placeholders{sources: c.sources, destination: destination}
 	var err error
+	if c.admin != nil && destination != "" {
+		if p.remote, err = c.remoteInstance(destination); err != nil {
+			return nil, err
+		}
+	}
+	if c.admin != nil {
+		p.server = c.main
+	}
 	if p.global, err = readOptional(filepath.Join(c.conf, "canal.properties")); err != nil {
 		return nil, err
 	}

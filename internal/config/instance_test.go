@@ -37,7 +37,7 @@ func TestInstanceErrors(t *testing.T) {
 		{"white list", "", address + "canal.instance.filter.regex=a(b", `instance.properties:2): filter "^a(b$"`},
 		{"black list", "", address + "canal.instance.filter.black.regex=a++", "possessive"},
 		{"druid", "", address + "canal.instance.enableDruid=true", "want a password encrypted"},
-		{"manager mode", "canal.instance.d.mode=manager", address, "canal-admin is not supported"},
+		{"manager mode", "canal.instance.d.mode=manager", address, "canal.admin.manager set"},
 		{"mode", "canal.instance.global.mode=foo", address, "want spring"},
 		{"group", "canal.instance.global.spring.xml=classpath:spring/group-instance.xml", address, "two sources"},
 		{"zookeeper alone", "canal.instance.global.spring.xml=classpath:spring/default-instance.xml", address, `canal.instance.global.spring.xml = "classpath:spring/default-instance.xml" (`},

@@ -52,11 +52,11 @@ type profile struct {
 
 // meta finds the meta mode of a destination from its mode and spring.xml keys.
 func (c *Config) meta(destination string) (MetaMode, error) {
-	mode := c.destinationValue(destination, "mode")
-	if !mode.is("spring") {
+	// Of a managed server all instances are managed, whatever the key says.
+	if mode := c.destinationValue(destination, "mode"); c.admin == nil && !mode.is("spring") {
 		want := "want spring"
 		if mode.is("manager") {
-			want += ": " + whyManager
+			want += ", or canal.admin.manager set to the address of the admin"
 		}
 		return 0, newValueError(destination, mode.key, mode.value, mode.src, want)
 	}

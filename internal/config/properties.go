@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 	"unicode/utf16"
@@ -18,6 +19,8 @@ type Entry struct {
 	Key   string
 	Value string // unescaped, trailing blanks kept
 	Line  int    // 1-based line the key stands on
+
+	file string // where it stands, when that is not the File of the Properties
 }
 
 // Properties is a parsed Java .properties file. It is immutable once read.
@@ -34,7 +37,18 @@ type SyntaxError struct {
 	Text string
 }
 
-func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text) }
+func (e *SyntaxError) Error() string { return place(e.File, e.Line) + ": " + e.Text }
+
+// place names a line of a file, or of a text from the admin, which is no file.
+func place(file string, line int) string {
+	if strings.HasPrefix(file, adminPlace) {
+		return fmt.Sprintf("%s line %d", file, line)
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}
+
+// adminPlace begins the name of every text that is from the admin.
+const adminPlace = "canal-admin: "
 
 // ReadProperties reads a properties file. Text that is valid UTF-8 is taken as
 // such, anything else as ISO-8859-1, which is what Java always assumes.
@@ -94,6 +108,31 @@ func (p *Properties) Get(key string) (Entry, bool) {
 	}
 	e, ok := p.entries[key]
 	return e, ok
+}
+
+// place says where an entry of p stands.
+func (p *Properties) place(e Entry) Source {
+	file := p.File
+	if e.file != "" {
+		file = e.file
+	}
+	return Source{Kind: sourceFile, File: file, Line: e.Line}
+}
+
+// overlay returns the keys of p with every key of top over them, blank ones
+// included, as java.util.Properties.putAll does it. Each entry remembers the file
+// it is from; the result has the name of top.
+func (p *Properties) overlay(top *Properties) *Properties {
+	all := &Properties{File: top.File, entries: maps.Clone(top.entries)}
+	for _, e := range p.Entries() {
+		if _, over := top.entries[e.Key]; !over {
+			e.file = p.File
+			all.entries[e.Key] = e
+			all.keys = append(all.keys, e.Key)
+		}
+	}
+	all.keys = append(all.keys, top.keys...)
+	return all
 }
 
 // Entries lists the keys in the order in which they first appear.

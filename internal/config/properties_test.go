@@ -65,9 +65,9 @@ func TestEncodingAndLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		for key, want := range map[string]Entry{
-			"name": {"name", "Zürich 中", 3},
-			"long": {"long", "ab", 4},
-			"last": {"last", "1", 6},
+			"name": {Key: "name", Value: "Zürich 中", Line: 3},
+			"long": {Key: "long", Value: "ab", Line: 4},
+			"last": {Key: "last", Value: "1", Line: 6},
 		} {
 			if got, _ := p.Get(key); got != want {
 				t.Errorf("%s: %s = %+v, want %+v", name, key, got, want)

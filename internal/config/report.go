@@ -47,7 +47,7 @@ func (c *Config) Report() []Finding {
 	for _, f := range files.all() {
 		instance := slices.Contains(files.instances, f)
 		for _, e := range f.Entries() {
-			r.key(e.Key, trim(e.Value), Source{Kind: sourceFile, File: f.File, Line: e.Line}, instance)
+			r.key(e.Key, trim(e.Value), f.place(e), instance)
 		}
 	}
 	for _, place := range []struct {
@@ -58,7 +58,11 @@ func (c *Config) Report() []Finding {
 			r.key(k, trim(place.values[k]), Source{Kind: place.kind}, false)
 		}
 	}
-	r.hidden(files)
+	if c.admin == nil {
+		r.hidden(files)
+	} else {
+		r.overruled(files)
+	}
 	r.findings = append(r.findings, c.profileFindings(c.names())...)
 	for i := range r.findings {
 		slices.Sort(r.findings[i].Keys)
@@ -82,23 +86,34 @@ func (s fileSet) all() []*Properties {
 	return append(files, s.instances...)
 }
 
-// files reads the files of every destination that is listed or has a folder.
+// files reads the files or texts of every destination there is.
 func (c *Config) files() fileSet {
 	set := fileSet{main: c.main}
 	if p, err := readOptional(filepath.Join(c.conf, "canal.properties")); err == nil {
 		set.global = p
 	}
 	for _, name := range c.names() {
-		if p, err := c.placeholders(name); err == nil && p.instance != nil {
+		p, err := c.placeholders(name)
+		switch {
+		case err != nil:
+		case p.remote != nil:
+			set.instances = append(set.instances, p.remote)
+		case p.instance != nil:
 			set.instances = append(set.instances, p.instance)
 		}
 	}
 	return set
 }
 
-// names are the destinations that are listed or have a folder, sorted.
+// names are the destinations that are listed, or have a folder or a text of the
+// admin, sorted.
 func (c *Config) names() []string {
 	names := slices.Clone(c.server.Destinations)
+	if c.admin != nil {
+		names = slices.AppendSeq(names, maps.Keys(c.admin.Instances()))
+		slices.Sort(names)
+		return slices.Compact(names)
+	}
 	if folders, _, err := ReadFolders(c.server.ConfDir); err == nil {
 		names = slices.AppendSeq(names, maps.Keys(folders))
 	}
@@ -201,7 +216,7 @@ func (r *reporter) hidden(files fileSet) {
 				value = "***"
 			}
 			r.findings = append(r.findings, Finding{
-				Kind: HiddenValue, Keys: []string{e.Key}, Source: Source{Kind: sourceFile, File: f.File, Line: e.Line},
+				Kind: HiddenValue, Keys: []string{e.Key}, Source: f.place(e),
 				Message: fmt.Sprintf("this blank line hides %q of %s:%d; the value is %q", value, files.global.File, g.Line, k.Default),
 			})
 		}

@@ -23,7 +23,7 @@ func (s sources) launcher(main *Properties, key string) (value string, src Sourc
 		return trim(v), Source{Kind: sourceEnviron}, true
 	}
 	if e, ok := main.Get(key); ok {
-		return trim(e.Value), Source{Kind: sourceFile, File: main.File, Line: e.Line}, true
+		return trim(e.Value), main.place(e), true
 	}
 	return "", Source{Kind: sourceDefault}, false
 }
@@ -35,11 +35,17 @@ type placeholders struct {
 	destination string
 	instance    *Properties // may be nil
 	global      *Properties // conf/canal.properties, whatever the main file is; may be nil
+
+	// Of a managed server, nil otherwise: the values of the server, and the
+	// instance's text from the admin. What they have comes before the files
+	// (PlainCanalInstanceGenerator), the server's values first.
+	server, remote *Properties
 }
 
 // raw is the winning value of key before expansion: the first of -D,
-// environment and files that is not blank. A key present in instance.properties
-// hides the one in canal.properties even when it is blank.
+// environment, texts of the admin and files that is not blank. A key present in
+// instance.properties hides the one in canal.properties even when it is blank, and
+// so does a key of a managed server hide that of the instance's text.
 func (p *placeholders) raw(key string) (string, Source) {
 	if key == destinationKey {
 		return p.destination, Source{Kind: sourceDefault}
@@ -51,9 +57,17 @@ func (p *placeholders) raw(key string) (string, Source) {
 	} else if v := trim(p.environ[key]); v != "" {
 		return v, Source{Kind: sourceEnviron}
 	}
-	for _, props := range []*Properties{p.instance, p.global} {
-		if e, ok := props.Get(key); ok {
-			return trim(e.Value), Source{Kind: sourceFile, File: props.File, Line: e.Line}
+	if v, src := first(key, p.server, p.remote); v != "" {
+		return v, src
+	}
+	return first(key, p.instance, p.global)
+}
+
+// first is the value of key in the first of files that has it.
+func first(key string, files ...*Properties) (string, Source) {
+	for _, f := range files {
+		if e, ok := f.Get(key); ok {
+			return trim(e.Value), f.place(e)
 		}
 	}
 	return "", Source{Kind: sourceDefault}

@@ -133,12 +133,7 @@ func (c *Config) loadServer() error {
 		ZooKeeper:    l.zooKeeper(),
 		Weight:       l.number("towpath.cluster.weight", 1, 1000),
 		Rebalance:    l.boolean("towpath.cluster.rebalance"),
-		AdminManager: l.text("canal.admin.manager"),
-		AdminUser:    l.text("canal.admin.user"),
-		AdminPasswd:  l.text("canal.admin.passwd"),
-	}
-	if l.text("canal.admin.port") != "" {
-		s.AdminPort = l.number("canal.admin.port", 0, 65535)
+		Admin:        l.adminPort(),
 	}
 	if strings.ContainsFunc(s.RegisterIP, unicode.IsSpace) {
 		// What it is for is a node's name and an address to connect to.

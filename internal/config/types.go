@@ -24,10 +24,39 @@ type Server struct {
 	Weight    int  // towpath.cluster.weight, 1 to 1000: this server's share of the destinations, beside the others' weights
 	Rebalance bool // towpath.cluster.rebalance: destinations move by themselves until the shares are right
 
-	AdminManager string // canal.admin.manager; not empty means manager mode
-	AdminPort    int    // 0 when canal.admin.port is blank
-	AdminUser    string
-	AdminPasswd  string // as configured: the hash in hex
+	Admin AdminPort
+}
+
+// AdminPort is the port on which an admin, or its web application, steers the
+// server.
+type AdminPort struct {
+	Open       bool   // canal.admin.port is not blank
+	Port       int    // canal.admin.port
+	User       string // canal.admin.user; "" lets any user in
+	PasswdHash string // canal.admin.passwd: hex SHA1(SHA1(password)); "" lets any password in
+
+	// PEM files, absolute: with them the port offers TLS. Required refuses
+	// connections without, Java's among them.
+	CertFile, KeyFile string
+	Required          bool
+}
+
+// Manager says where a server that is managed gets its configuration from, and
+// how it is known there.
+type Manager struct {
+	Name      string   // canal.admin.manager as it is written, for messages
+	Addresses []string // base URLs without a slash at the end, most wanted first
+	User      string   // canal.admin.user
+	Passwd    string   // canal.admin.passwd: the hash in hex, as it is sent
+
+	IP       string // canal.register.ip, else the host's address
+	Port     int    // canal.admin.port, 11110 when it is blank
+	Register bool   // canal.admin.register.auto
+	Cluster  string // canal.admin.register.cluster; "" for a server that is alone
+	NodeName string // canal.admin.register.name, else the host's name
+
+	CAFile   string // towpath.admin.tls.ca: authorities to trust instead of the system's, absolute
+	Insecure bool   // towpath.admin.tls.insecure: the admin's certificate is not looked at
 }
 
 // ZooKeeper is how the servers of a cluster agree on who runs what.
@@ -165,6 +194,6 @@ type Instance struct {
 // Source says where a value came from, for messages and `towpath check`.
 type Source struct {
 	Kind string // "-D", "environment", "file", "default"
-	File string // when Kind is "file"
+	File string // when Kind is "file"; of a text from the admin "canal-admin: " and its name
 	Line int    // when Kind is "file"
 }

@@ -2,9 +2,6 @@ package config
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -112,42 +109,18 @@ func (z ZooKeeper) TLSConfig() (*tls.Config, error) {
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if z.CAFile != "" {
-		pem, err := readBounded(z.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", caKey, err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: %s: no certificate in it; want a PEM file with the authorities to trust", caKey, z.CAFile)
+		var err error
+		if c.RootCAs, err = authorities(caKey, z.CAFile); err != nil {
+			return nil, err
 		}
 	}
 	if z.CertFile == "" && z.KeyFile == "" {
 		return c, nil
 	}
-	own, err := z.certificate()
+	own, err := certificate(certKey, z.CertFile, keyKey, z.KeyFile)
 	if err != nil {
 		return nil, err
 	}
 	c.Certificates = []tls.Certificate{own}
 	return c, nil
-}
-
-// certificate reads the certificate to present, and its key.
-func (z ZooKeeper) certificate() (tls.Certificate, error) {
-	if z.CertFile == "" || z.KeyFile == "" {
-		return tls.Certificate{}, errors.New(certKey + " and " + keyKey + ": one needs the other")
-	}
-	cert, err := readBounded(z.CertFile)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("%s: %w", certKey, err)
-	}
-	key, err := readBounded(z.KeyFile)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("%s: %w", keyKey, err)
-	}
-	own, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("%s: %s with %s: %s: %w", certKey, z.CertFile, keyKey, z.KeyFile, err)
-	}
-	return own, nil
 }
