@@ -47,7 +47,7 @@ func readTree() (*tree, error) {
 			return err
 		}
 		if d.IsDir() {
-			if rel != "." && strings.HasPrefix(d.Name(), ".") && d.Name() != ".ci" || rel == "bin" {
+			if rel != "." && strings.HasPrefix(d.Name(), ".") && d.Name() != ".ci" || rel == "bin" || rel == "web/node_modules" {
 				return fs.SkipDir
 			}
 			t.files[rel] = true

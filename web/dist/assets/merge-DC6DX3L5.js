@@ -1,0 +1,1 @@
+function e(e){let t={};for(let[n,r]of Object.entries(e)){let e=n.replace(/^.*\//,``).replace(/\.json$/,``);t[e]=r.default}return t}export{e as t};

@@ -1,0 +1,18 @@
+import type { InstanceState, ServerStatus } from '@/api/types'
+
+export type TagType = 'success' | 'info' | 'warning' | 'danger' | 'primary'
+
+export const serverTags: Record<ServerStatus, TagType> = { '1': 'success', '0': 'info', '-1': 'danger' }
+
+export const instanceTags: Record<InstanceState, TagType> = {
+  running: 'success',
+  standby: 'info',
+  starting: 'primary',
+  retrying: 'warning',
+  failed: 'danger',
+  stopped: 'info',
+  waiting: 'warning',
+  lazy: 'info',
+  unknown: 'warning',
+  down: 'danger',
+}
