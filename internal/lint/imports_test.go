@@ -9,7 +9,7 @@ import (
 // layers are the packages of the product from the bottom upwards. A package
 // imports only from layers below its own.
 var layers = [][]string{
-	{"internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/zk", "internal/zktree", "web"},
+	{"internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/polling", "internal/zk", "internal/zktree", "web"},
 	{"internal/config", "internal/meta", "internal/schema", "internal/value", "protocol"},
 	{"client", "internal/cluster", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
 	{"internal/delivery", "internal/source"},
