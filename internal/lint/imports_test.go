@@ -10,8 +10,8 @@ import (
 // imports only from layers below its own.
 var layers = [][]string{
 	{"internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/polling", "internal/zk", "internal/zktree", "web"},
-	{"internal/config", "internal/meta", "internal/schema", "internal/value", "protocol"},
-	{"client", "internal/cluster", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
+	{"internal/admin/database", "internal/config", "internal/meta", "internal/schema", "internal/value", "protocol"},
+	{"client", "internal/admin/identity", "internal/cluster", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
 	{"internal/delivery", "internal/source"},
 	{"internal/pipeline", "internal/server"},
 	{"internal/instance", "internal/metrics"},
@@ -23,11 +23,14 @@ var layers = [][]string{
 var modules = map[string][]string{
 	"github.com/dlclark/regexp2":                    {"internal/filter"},
 	"github.com/go-mysql-org/go-mysql/":             {"internal/mysql"},
+	"github.com/go-sql-driver/mysql":                {"internal/admin/database"},
 	"github.com/klauspost/compress/zstd":            {"internal/pipeline"},
 	"github.com/pavlo-v-chernykh/keystore-go/v4":    {"internal/mysql"},
+	"golang.org/x/crypto/argon2":                    {"internal/admin/identity"},
 	"golang.org/x/sys/unix":                         {"internal/clock"},
 	"golang.org/x/text/encoding":                    {"internal/charset"},
 	"google.golang.org/protobuf/encoding/protowire": {"protocol"},
+	"modernc.org/sqlite":                            {"internal/admin/database"},
 	"software.sslmate.com/src/go-pkcs12":            {"internal/mysql"},
 }
 

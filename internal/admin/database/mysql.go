@@ -1,0 +1,130 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// mysqlDialect is a database of a MySQL server, perhaps shared with a Java admin.
+type mysqlDialect struct{}
+
+// Bounds of connections to MySQL. All admins together have a few.
+const (
+	mysqlConnections    = 10
+	mysqlIdle           = 2
+	mysqlLifetime       = 5 * time.Minute // below wait_timeout, and so that a fail-over of MySQL is followed
+	mysqlConnectTimeout = 3 * time.Second
+	mysqlIOTimeout      = 10 * time.Second // beyond callTimeout; the last resort when a host is gone
+)
+
+// openMySQL connects to nothing yet.
+func openMySQL(dsn string) (*sql.DB, dialect, error) {
+	c, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, nil, fmt.Errorf("address of the MySQL database: %w", err)
+	}
+	c.ParseTime = true
+	c.ClientFoundRows = true
+	c.Logger = &mysql.NopLogger{} // what it says comes with the errors
+	if c.Timeout == 0 {
+		c.Timeout = mysqlConnectTimeout
+	}
+	if c.ReadTimeout == 0 {
+		c.ReadTimeout = mysqlIOTimeout
+	}
+	if c.WriteTimeout == 0 {
+		c.WriteTimeout = mysqlIOTimeout
+	}
+	if c.Params == nil {
+		c.Params = map[string]string{}
+	}
+	// Without strict mode MySQL cuts what is too long.
+	c.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
+	c.Params["innodb_lock_wait_timeout"] = "4"
+	if c.Loc == time.UTC && c.Params["time_zone"] == "" {
+		c.Params["time_zone"] = "'+00:00'"
+	}
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("address of the MySQL database: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(mysqlConnections)
+	db.SetMaxIdleConns(mysqlIdle)
+	db.SetConnMaxLifetime(mysqlLifetime)
+	return db, mysqlDialect{}, nil
+}
+
+func (mysqlDialect) lock() string {
+	return "SELECT version FROM towpath_schema WHERE id = 1 FOR UPDATE"
+}
+
+func (mysqlDialect) stamp(t time.Time) any { return t.Truncate(time.Second) }
+
+// fingerprint sums all rows up: how many they are, and the exclusive or of a hash
+// of each. A Java admin writes no counter that could be asked instead, and its
+// modified_time has only seconds.
+func (mysqlDialect) fingerprint(ctx context.Context, db *sql.DB) (string, error) {
+	var clusters, servers, configs, instances string
+	err := db.QueryRowContext(ctx, mysqlFingerprint).Scan(&clusters, &servers, &configs, &instances)
+	return clusters + " " + servers + " " + configs + " " + instances, err
+}
+
+var mysqlFingerprint = "SELECT" +
+	mysqlSum("canal_cluster", "id, name, zk_hosts") + "," +
+	mysqlSum("canal_node_server", "id, COALESCE(cluster_id, ''), name, ip, COALESCE(admin_port, ''), COALESCE(tcp_port, ''), COALESCE(metric_port, ''), COALESCE(status, '')") + "," +
+	mysqlSum("canal_config", "id, COALESCE(cluster_id, ''), COALESCE(server_id, ''), name, content_md5, content") + "," +
+	mysqlSum("canal_instance_config", "id, COALESCE(cluster_id, ''), COALESCE(server_id, ''), name, COALESCE(status, ''), COALESCE(content_md5, ''), content")
+
+func mysqlSum(table, columns string) string {
+	return " (SELECT CONCAT(COUNT(*), '-', COALESCE(BIT_XOR(CAST(CONV(LEFT(MD5(CONCAT_WS('|', " + columns +
+		")), 16), 16, 10) AS UNSIGNED)), 0)) FROM " + table + ")"
+}
+
+// prepare makes what is missing. MySQL ends a transaction at each statement that
+// changes tables, so each step of the schema can be run again after a crash in
+// its middle; a lock keeps other admins that start at the same time waiting.
+func (d mysqlDialect) prepare(ctx context.Context, db *sql.DB) error {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var locked sql.NullInt64
+	if err := c.QueryRowContext(ctx, "SELECT GET_LOCK(CONCAT('towpath_schema.', DATABASE()), 30)").Scan(&locked); err != nil {
+		return err
+	}
+	if locked.Int64 != 1 {
+		return fmt.Errorf("%w: another admin has been changing the tables for 30 s", ErrUnavailable)
+	}
+	defer c.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(CONCAT('towpath_schema.', DATABASE()))")
+	run := func(statements []string) error {
+		for _, s := range statements {
+			if _, err := c.ExecContext(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, table := range append(mysqlCanalTables, canalTable{"towpath_schema", mysqlVersionTable}) {
+		// Asked first: an account without CREATE may use what is there.
+		var n int
+		err := c.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", table.name).Scan(&n)
+		if err == nil && n == 0 {
+			err = run([]string{table.create})
+		}
+		if err != nil {
+			return fmt.Errorf("create table %s (the account needs CREATE, INDEX and ALTER once): %w", table.name, err)
+		}
+	}
+	if err := run([]string{insertVersion}); err != nil {
+		return err
+	}
+	return migrate(ctx, c, mysqlMigrations, func(version int, statements []string) error {
+		return run(append(statements, setVersion(version)))
+	})
+}
