@@ -76,10 +76,11 @@ type Follower struct {
 	again   bool // text could not be used for a reason that may pass
 	setting Settings
 
-	mu      sync.Mutex
-	texts   Texts           // in force; its map is replaced, never changed
-	dropped map[string]bool // instances to start anew
-	origin  Origin
+	mu       sync.Mutex
+	texts    Texts             // in force; its map is replaced, never changed
+	contents map[string]string // of texts.Instances; likewise
+	dropped  map[string]bool   // instances to start anew
+	origin   Origin
 }
 
 // NewFollower returns a follower that follows nobody yet.
@@ -105,6 +106,14 @@ func (f *Follower) Texts() Texts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.texts
+}
+
+// Contents are the texts of the instances without what else is known of them. The
+// map is not changed any more.
+func (f *Follower) Contents() map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.contents
 }
 
 // Forget makes the next scan start an instance as if it were new.
@@ -192,7 +201,7 @@ func (f *Follower) open(ctx context.Context, text Text, remembered map[string]Te
 		instances = remembered
 		f.o.Logger.Warn("the admin does not say which instances there are; those that it named last are started", "instances", len(instances), "error", err)
 	}
-	f.put(Texts{Server: text, Instances: instances})
+	f.putInstances(instances)
 	if err := f.o.Target.Use(text.Content); err != nil {
 		return err
 	}
@@ -208,7 +217,7 @@ func (f *Follower) openRemembered(t Texts, why error) bool {
 	setting, err := f.o.Target.Check(t.Server.Content)
 	if err == nil {
 		f.setting = setting
-		f.put(t)
+		f.putInstances(t.Instances)
 		err = f.o.Target.Use(t.Server.Content)
 	}
 	if err != nil {
@@ -286,9 +295,6 @@ func (f *Follower) replace(ctx context.Context, text Text) error {
 		f.setting = old
 		return err
 	}
-	f.mu.Lock()
-	f.texts.Server = text
-	f.mu.Unlock()
 	f.inForce("admin", text)
 	return nil
 }
@@ -414,19 +420,18 @@ func (f *Follower) inForce(source string, t Text) {
 	f.using.ends()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.texts.Server = t
 	f.origin = Origin{Source: source, MD5: t.MD5, AtMs: t.At.UnixMilli()}
 }
 
-func (f *Follower) put(t Texts) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.texts = t
-}
-
 func (f *Follower) putInstances(instances map[string]Text) {
+	contents := make(map[string]string, len(instances))
+	for d, t := range instances {
+		contents[d] = t.Content
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.texts.Instances = instances
+	f.texts.Instances, f.contents = instances, contents
 }
 
 // save writes the cache. One that cannot be written is no reason not to go on.
