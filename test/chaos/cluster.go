@@ -243,7 +243,7 @@ func (s *server) configure(samples string, port int, database string, start plac
 		return err
 	}
 	err := copySample(filepath.Join(samples, "canal.properties"), filepath.Join(conf, "canal.properties"), map[string]string{
-		"canal.ip": "127.0.0.1", "canal.register.ip": "127.0.0.1", "canal.port": strconv.Itoa(port), "canal.metrics.pull.port": "0",
+		"canal.ip": "127.0.0.1", "canal.register.ip": "127.0.0.1", "canal.port": strconv.Itoa(port), "canal.metrics.pull.port": "0", "canal.admin.port": "",
 		"canal.zkServers": joined(s.zooKeeper), "towpath.zookeeper.session.timeout": strconv.FormatInt(session.Milliseconds(), 10),
 		"canal.destinations": strings.Join(destinations, ","), "canal.file.data.dir": filepath.Join(s.home, "disk"),
 		"canal.instance.global.spring.xml": "classpath:spring/default-instance.xml",

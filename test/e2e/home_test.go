@@ -57,7 +57,7 @@ func newHome(t testing.TB, set settings) *home {
 	h := &home{t: t, dir: t.TempDir(), port: port, bin: bin}
 	all := settings{
 		"canal.ip": "127.0.0.1", "canal.port": strconv.Itoa(port), "canal.metrics.pull.port": "0",
-		"canal.destinations": "", "canal.auto.scan.interval": "1",
+		"canal.admin.port": "", "canal.destinations": "", "canal.auto.scan.interval": "1",
 	}
 	maps.Copy(all, set)
 	h.write("conf/canal.properties", stock(t, "canal.properties", all))
@@ -108,6 +108,14 @@ func (h *home) write(name, text string) {
 		h.t.Fatal(err)
 	}
 	if err := os.Rename(name+".new", name); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// remove takes a file away.
+func (h *home) remove(name string) {
+	h.t.Helper()
+	if err := os.Remove(filepath.Join(h.dir, name)); err != nil {
 		h.t.Fatal(err)
 	}
 }
