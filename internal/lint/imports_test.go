@@ -11,10 +11,11 @@ import (
 var layers = [][]string{
 	{"internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/polling", "internal/zk", "internal/zktree", "web"},
 	{"internal/admin/database", "internal/config", "internal/meta", "internal/schema", "internal/value", "protocol"},
-	{"client", "internal/admin/identity", "internal/cluster", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
+	{"client", "internal/admin/identity", "internal/cluster", "internal/control", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
 	{"internal/delivery", "internal/source"},
 	{"internal/pipeline", "internal/server"},
-	{"internal/instance", "internal/metrics"},
+	{"internal/check", "internal/instance", "internal/metrics"},
+	{"internal/inspect"},
 	{"cmd/towpath"},
 }
 
@@ -29,7 +30,7 @@ var modules = map[string][]string{
 	"golang.org/x/crypto/argon2":                    {"internal/admin/identity"},
 	"golang.org/x/sys/unix":                         {"internal/clock"},
 	"golang.org/x/text/encoding":                    {"internal/charset"},
-	"google.golang.org/protobuf/encoding/protowire": {"protocol"},
+	"google.golang.org/protobuf/encoding/protowire": {"internal/control", "protocol"},
 	"modernc.org/sqlite":                            {"internal/admin/database"},
 	"software.sslmate.com/src/go-pkcs12":            {"internal/mysql"},
 }
