@@ -9,10 +9,10 @@ import (
 // layers are the packages of the product from the bottom upwards. A package
 // imports only from layers below its own.
 var layers = [][]string{
-	{"internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/polling", "internal/zk", "internal/zktree", "web"},
+	{"internal/admin/address", "internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/polling", "internal/zk", "internal/zktree", "web"},
 	{"internal/admin/database", "internal/config", "internal/meta", "internal/schema", "internal/value", "protocol"},
 	{"client", "internal/admin/identity", "internal/cluster", "internal/control", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
-	{"internal/delivery", "internal/source"},
+	{"internal/admin/fleet", "internal/delivery", "internal/source"},
 	{"internal/pipeline", "internal/server"},
 	{"internal/check", "internal/instance", "internal/metrics"},
 	{"internal/inspect"},
