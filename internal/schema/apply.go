@@ -54,11 +54,11 @@ func (t *Tracker) apply(c *ddl.Change) error {
 	case ddl.Create:
 		t.create(c)
 	case ddl.Drop, ddl.Unknown:
-		delete(t.tables, key)
+		t.forget(key)
 	case ddl.Rename:
 		d := t.tables[key]
-		delete(t.tables, key)
-		delete(t.tables, t.key(c.To))
+		t.forget(key)
+		t.forget(t.key(c.To))
 		if d != nil {
 			t.keep(c.To, d.renamed(c.To))
 		}
@@ -70,7 +70,7 @@ func (t *Tracker) apply(c *ddl.Change) error {
 		delete(t.schemas, key.Schema)
 		for name := range t.tables {
 			if name.Schema == key.Schema {
-				delete(t.tables, name)
+				t.forget(name)
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func (t *Tracker) create(c *ddl.Change) {
 	if c.Create.IfNotExists && t.tables[key] != nil {
 		return // the server logs the statement whether it did something or not
 	}
-	delete(t.tables, key)
+	t.forget(key)
 	if c.Create.Select {
 		return // the query may add columns
 	}
@@ -111,7 +111,7 @@ func (t *Tracker) alter(c *ddl.Change) error {
 	}
 	altered, err := d.alter(c.Items, t.opts.Server)
 	if err != nil {
-		delete(t.tables, key)
+		t.forget(key)
 		if d.table.Certain {
 			return err
 		}

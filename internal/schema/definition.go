@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unique"
 
 	"github.com/towpath-cdc/towpath/internal/ddl"
@@ -17,6 +18,9 @@ type definition struct {
 	charset string // default character set, lower case; "" when unknown
 	hidden  int    // columns at the end that SHOW CREATE TABLE does not show
 	spelled bool   // the type texts have been compared with the server's own
+
+	since  time.Time // when the tracker came to know it; guarded by its lock once it is kept
+	change Change    // that made it, if the stream has shown it
 }
 
 // intern makes equal strings share their memory, and frees the statement that

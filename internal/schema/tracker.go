@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/ddl"
@@ -34,13 +36,16 @@ type Options struct {
 // that the stream has created are followed through its DDL, others are loaded
 // from the live source when rows show them, and checked against the rows.
 //
-// It serves one goroutine at a time, in stream order. The tables it returns
-// are immutable and may be used anywhere.
+// It serves one goroutine at a time, in stream order; only Layouts may be called
+// from anywhere. The tables it returns are immutable and may be used anywhere.
 type Tracker struct {
 	loader  Loader
 	opts    Options
-	tables  map[ddl.Name]*definition
 	schemas map[string]string // default character sets of schemas that the stream created
+	change  Change            // that is being followed; zero while there is none
+
+	mu     sync.Mutex // held by the one goroutine while it changes tables, and by Layouts
+	tables map[ddl.Name]*definition
 
 	// resolved are the answers for the table maps seen since the last change.
 	resolved map[uint64]answer
@@ -68,6 +73,8 @@ func NewTracker(l Loader, o Options) *Tracker {
 // the stream is kept.
 func (t *Tracker) Reset(samePlace bool) {
 	t.resolved = make(map[uint64]answer)
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if !samePlace {
 		t.tables, t.schemas = make(map[ddl.Name]*definition), make(map[string]string)
 		return
@@ -210,10 +217,25 @@ func (t *Tracker) load(ctx context.Context, name ddl.Name) (*definition, error) 
 // goes before what the stream told.
 func (t *Tracker) keep(name ddl.Name, d *definition) {
 	key := t.key(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if _, ok := t.tables[key]; !ok && len(t.tables) >= t.opts.MaxTables {
 		t.evict()
 	}
+	switch {
+	case t.change.SQL != "":
+		d.since, d.change = time.Now(), t.change
+	case d.since.IsZero():
+		d.since = time.Now()
+	}
 	t.tables[key] = d
+}
+
+// forget removes a definition.
+func (t *Tracker) forget(key ddl.Name) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.tables, key)
 }
 
 // evictionSample is how many tables are looked at for one to be forgotten.
