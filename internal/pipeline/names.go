@@ -10,6 +10,7 @@ import (
 
 // nameFilter is the white and the black list of an instance. It is immutable.
 type nameFilter struct {
+	pattern      string // of white, as it was given
 	white, black *filter.Regex
 }
 
@@ -22,7 +23,7 @@ func newNameFilter(white, black string) (*nameFilter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("black table filter %q: %w", black, err)
 	}
-	return &nameFilter{w, b}, nil
+	return &nameFilter{white, w, b}, nil
 }
 
 // wants says whether rows of a table pass.

@@ -44,9 +44,9 @@ type Pipeline struct {
 	// Used by the source's goroutine.
 	dump       *dump // between Start and Stop
 	loader     sessionLoader
-	tracker    *schema.Tracker
-	server     string // what the tracker's tables belong to
-	scannedDDL uint64 // statements the tracker has followed
+	tracker    *schema.Tracker // replaced under mu, which others than the source's goroutine hold to see it
+	server     string          // what the tracker's tables belong to
+	scannedDDL uint64          // statements the tracker has followed
 
 	mu        sync.Mutex
 	begin     *store.Place    // where the first dump began
@@ -107,12 +107,27 @@ func (p *Pipeline) SetFilter(pattern string) error {
 	return nil
 }
 
+// Filter is the white list that is in force.
+func (p *Pipeline) Filter() string { return p.names.Load().pattern }
+
 // Resume is the newest place from which a dump can go on without losing
 // anything, given what has been put. It is false before the first boundary.
 func (p *Pipeline) Resume() (binlog.Position, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.resume, !p.resume.IsZero()
+}
+
+// Tables returns the tables that are known where the source is read at present, as
+// schema.Tracker.Layouts does; none before the first dump.
+func (p *Pipeline) Tables(schemaName, table string) []schema.Layout {
+	p.mu.Lock()
+	t := p.tracker
+	p.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	return t.Layouts(schemaName, table)
 }
 
 // Begin is where the first dump of this process began to read; false before.
@@ -193,6 +208,8 @@ func (p *Pipeline) prepareTracker(s source.Session) {
 	id := s.Address + " " + s.Server.Version
 	if p.tracker == nil || id != p.server {
 		p.server = id
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.tracker = schema.NewTracker(&p.loader, schema.Options{
 			Server: ddl.VersionOf(s.Server.Version), LowerCaseTableNames: s.Server.LowerCaseTableNames,
 			HiddenKey: s.Server.RDS || s.Server.PolarX, RDS: s.Server.RDS,

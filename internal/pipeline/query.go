@@ -83,7 +83,7 @@ func (s *scanner) statement(ctx context.Context, h binlog.Header, q *binlog.Quer
 	results := ddl.Classify(sql, current, ddlMode(o))
 	isDML := len(results) > 0 && isDML(results[0].Type)
 	if !isDML {
-		s.tables.apply(ctx, sql, current, q.SQLMode, s.place(h))
+		s.tables.apply(ctx, sql, current, q.SQLMode, s.position(h))
 	}
 	if o.FilterQueryDDL || !s.wantsAny(o, results) {
 		s.boundaryOutside(h)

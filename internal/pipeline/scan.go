@@ -200,6 +200,13 @@ func (s *scanner) name(h binlog.Header, what string) {
 	}
 }
 
+// position is where an event stands. The events of a compressed transaction stand
+// where the payload does.
+func (s *scanner) position(h binlog.Header) binlog.Position {
+	c := s.context(h)
+	return binlog.Position{File: s.file, Offset: c.Offset, Timestamp: int64(h.Timestamp) * 1000, ServerID: int64(h.ServerID)}
+}
+
 func (s *scanner) place(h binlog.Header) string { return fmt.Sprintf("%s:%d", s.file, h.Start()) }
 
 // formatDescription takes the layout of the events that follow. What was scanned

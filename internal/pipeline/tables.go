@@ -187,12 +187,14 @@ func (t *tableMaps) unresolved(m *mapped, n tableName, err error) error {
 
 // apply follows a statement that may change tables. One that is not understood
 // is no reason to stop: its tables are loaded anew when rows show them.
-func (t *tableMaps) apply(ctx context.Context, sql, current string, mode uint64, place string) {
+func (t *tableMaps) apply(ctx context.Context, sql, current string, mode uint64, at binlog.Position) {
 	t.changes++
 	t.d.p.scannedDDL++
+	t.d.p.tracker.Follow(schema.Change{Position: at, SQL: sql})
+	defer t.d.p.tracker.Follow(schema.Change{})
 	if err := t.d.p.tracker.ApplyMode(ctx, sql, current, mode); err != nil {
 		t.d.p.o.Logger.Warn("a statement is not understood; definitions of its tables are read from the source when they are needed",
-			"position", place, "statement", abbreviate(sql), "error", err)
+			"position", at.String(), "statement", abbreviate(sql), "error", err)
 	}
 }
 
