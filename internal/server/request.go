@@ -132,7 +132,9 @@ func (s *session) instance(ctx context.Context, destination, clientID string, st
 		return nil, meta.Client{}, err
 	}
 	s.server.stats.know(destination)
-	return instance, meta.Client{Destination: destination, ID: id}, nil
+	client := meta.Client{Destination: destination, ID: id}
+	s.isOf(client)
+	return instance, client, nil
 }
 
 func (s *session) subscribe(ctx context.Context, m *protocol.Sub) (answer, error) {

@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/towpath-cdc/towpath/internal/meta"
 	"github.com/towpath-cdc/towpath/protocol"
 )
 
@@ -57,6 +59,8 @@ type session struct {
 	writeIdle    time.Duration // the longest time between two replies
 	lastRead     time.Time
 	lastWrite    time.Time
+
+	client atomic.Pointer[meta.Client] // who sent the last request; nil before one that names a client
 
 	frame    []byte      // the request, reused
 	out      []byte      // the reply or its head, reused
