@@ -45,6 +45,8 @@ type Stats struct {
 	PutRows, GetRows, AckRows    int64 // GetRows counts rows again that are handed out again
 	PutTime, GetTime, AckTime    int64 // milliseconds since the epoch
 
+	OldestTime int64 // executeTime of the oldest item that is not acked, milliseconds; 0 when there is none or it has none
+
 	FullSince  time.Time // since when a Put has been waiting; zero when none is
 	FullReason FullReason
 }
@@ -59,6 +61,9 @@ func (s *Store) Stats() Stats {
 		PutBytes: s.put.bytes, GetBytes: s.get.bytes, AckBytes: s.ack.bytes,
 		PutRows: s.put.rows, GetRows: s.get.rows, AckRows: s.ack.rows,
 		PutTime: s.put.time, GetTime: s.get.time, AckTime: s.ack.time,
+	}
+	if s.first != nil {
+		t.OldestTime = s.first.item(s.ack.seq + 1).Position.Timestamp
 	}
 	if len(s.putWaiters) > 0 {
 		t.FullSince, t.FullReason = s.fullSince, s.fullReason

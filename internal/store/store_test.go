@@ -360,7 +360,7 @@ func TestStats(t *testing.T) {
 	}
 	got, want := s.Stats(), Stats{
 		Slots: 8, PutSeq: 3, GetSeq: 3, AckSeq: 1, PutBytes: 80, GetBytes: 80, AckBytes: 40,
-		PutRows: 3, GetRows: 9, AckRows: 1, PutTime: 1001, GetTime: 1001, AckTime: 1001,
+		PutRows: 3, GetRows: 9, AckRows: 1, PutTime: 1001, GetTime: 1001, AckTime: 1001, OldestTime: 1002,
 	}
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
