@@ -16,6 +16,7 @@ type ClientStatus struct {
 	HasCursor bool
 	Open      int   // outstanding batches
 	Oldest    Range // the oldest of them, if Open > 0
+	Unacked   int64 // items in them
 }
 
 // Clients returns the subscribed clients in the order in which they came.
@@ -28,6 +29,9 @@ func (d *Desk) Clients() []ClientStatus {
 		out[i] = ClientStatus{Client: r.Client, Cursor: r.Cursor, HasCursor: r.HasCursor}
 		if l := d.batches[r.Client.ID]; l != nil && len(l.open) > 0 {
 			out[i].Open, out[i].Oldest = len(l.open), l.open[0]
+			for _, b := range l.open {
+				out[i].Unacked += b.EndSeq - b.StartSeq + 1
+			}
 		}
 	}
 	return out
