@@ -134,6 +134,7 @@ type State struct {
 	Phase    Phase
 	Since    time.Time
 	Address  string          // server in use
+	Version  string          // of that server, as it tells it; "" before it was read in this process
 	Position binlog.Position // where the present or last dump began
 	Reason   string          // why the last attempt failed, until a dump begins; or why Run ended
 	Remedy   string          // what to do about it; "" when it heals itself

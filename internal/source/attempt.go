@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
+	"github.com/towpath-cdc/towpath/internal/logging"
 	"github.com/towpath-cdc/towpath/internal/mysql"
 )
 
@@ -61,19 +62,22 @@ func (a *attempt) run(ctx context.Context) (err error) {
 
 // locate finds the start position and says in the log how.
 func (a *attempt) locate(ctx context.Context) (start, error) {
-	began := time.Now()
-	a.s.log.WarnContext(ctx, "---> begin to find start position, it will be long time for reset or first position")
+	began, routine := time.Now(), logging.Routine(ctx)
+	a.s.log.WarnContext(routine, "---> begin to find start position, it will be long time for reset or first position")
 	st, err := a.resolve(ctx)
 	if err != nil {
 		return start{}, fmt.Errorf("find start position: %w", err)
 	}
-	a.s.log.WarnContext(ctx, fmt.Sprintf("---> find start position successfully, %s cost : %dms , the next step is binlog dump",
+	a.s.log.WarnContext(routine, fmt.Sprintf("---> find start position successfully, %s cost : %dms , the next step is binlog dump",
 		canalText(st.position), time.Since(began).Milliseconds()))
 	asked := "nothing"
 	if !st.asked.IsZero() {
 		asked = st.asked.String()
 	}
-	a.s.log.WarnContext(ctx, fmt.Sprintf("start position: asked %s -> resolved %s (%s)", asked, st.position, st.how))
+	if st.reset {
+		routine = ctx // changes are skipped
+	}
+	a.s.log.WarnContext(routine, fmt.Sprintf("start position: asked %s -> resolved %s (%s)", asked, st.position, st.how))
 	return st, nil
 }
 
@@ -82,7 +86,7 @@ func (a *attempt) resolve(ctx context.Context) (start, error) {
 	r := &resolver{
 		probe: a, server: a.server, facts: a.facts, gtidMode: o.GTIDMode, history: a.s.o.TableHistory,
 		standby: o.Standby.Address != "", fallback: o.Fallback, reset: o.AutoResetToLatest,
-		logf: func(format string, args ...any) { a.s.log.WarnContext(ctx, fmt.Sprintf(format, args...)) },
+		logf: func(format string, args ...any) { a.s.log.WarnContext(logging.Routine(ctx), fmt.Sprintf(format, args...)) },
 	}
 	c, stored, err := a.s.cursor(ctx)
 	if err != nil {
@@ -178,7 +182,7 @@ func (a *attempt) dump(ctx context.Context, st start) (err error) {
 		return err
 	}
 	started = true
-	a.s.dumping(a.server, st)
+	a.s.dumping(a.server, a.facts.Version, st)
 	err = a.pump(streaming)
 	if errors.Is(err, ErrNeedTransactionStart) {
 		a.s.lose(st.position, err)

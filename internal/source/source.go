@@ -246,7 +246,7 @@ func (s *Source) takeLost() (binlog.Position, error) {
 }
 
 // dumping notes that a dump has begun.
-func (s *Source) dumping(server endpoint, st start) {
+func (s *Source) dumping(server endpoint, version string, st start) {
 	p := st.position
 	s.resumeHost, s.resumePort, s.began, s.beganDone = server.host, server.port, &p, st.done
 	if s.o.Resume != nil {
@@ -254,7 +254,7 @@ func (s *Source) dumping(server endpoint, st start) {
 	}
 	s.mu.Lock()
 	s.stats.Dumps++
-	s.state = State{Phase: PhaseStreaming, Since: time.Now(), Address: server.Address, Position: p, Failures: s.failures}
+	s.state = State{Phase: PhaseStreaming, Since: time.Now(), Address: server.Address, Version: version, Position: p, Failures: s.failures}
 	s.mu.Unlock()
 	s.tell()
 }
@@ -262,6 +262,12 @@ func (s *Source) dumping(server endpoint, st start) {
 func (s *Source) mysqlConfig(e endpoint) mysql.Config {
 	return mysql.Config{Address: e.Address, User: s.o.Instance.User, Password: s.o.Instance.Password,
 		Schema: s.o.Instance.DefaultSchema, TLS: e.TLS, Logger: s.log}
+}
+
+// Connect connects to the server in use, for questions; the caller closes it. The
+// dump has connections of its own and is not disturbed.
+func (s *Source) Connect(ctx context.Context) (*mysql.Conn, error) {
+	return mysql.Connect(ctx, s.mysqlConfig(s.current()))
 }
 
 // current is the server in use.
