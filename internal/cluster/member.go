@@ -70,6 +70,17 @@ func New(o Options) *Member {
 // Address is that of this server.
 func (m *Member) Address() string { return m.o.Address }
 
+// Draining tells whether an operator has asked for this server's destinations to
+// go to others.
+func (m *Member) Draining() bool { return m.draining.Load() }
+
+// Connected tells whether ZooKeeper has confirmed this server's session recently
+// enough to rely on it.
+func (m *Member) Connected() bool {
+	s, _ := m.current()
+	return s != nil && m.fence.remaining(s.ID()) > 0
+}
+
 // ServerInfo is what a Towpath server tells of itself in its node.
 type ServerInfo struct {
 	Version   string `json:"version"`
