@@ -13,7 +13,9 @@ import (
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/delivery"
 	"github.com/towpath-cdc/towpath/internal/meta"
+	"github.com/towpath-cdc/towpath/internal/mysql"
 	"github.com/towpath-cdc/towpath/internal/pipeline"
+	"github.com/towpath-cdc/towpath/internal/schema"
 	"github.com/towpath-cdc/towpath/internal/source"
 	"github.com/towpath-cdc/towpath/internal/store"
 	"github.com/towpath-cdc/towpath/internal/zk"
@@ -227,6 +229,7 @@ type Status struct {
 	Pipeline pipeline.Stats
 	Store    store.Stats
 	Clients  []delivery.ClientStatus
+	Filter   string          // the white list that is in force
 	Resume   binlog.Position // behind the last transaction in the store
 	Stopped  error           // why it has stopped reading; nil while it reads
 }
@@ -239,6 +242,17 @@ func (i *Instance) Status() Status {
 	i.mu.Unlock()
 	return Status{
 		Config: &i.o.Config, Started: i.started, Source: i.source.State(), Read: i.source.Stats(), Pipeline: i.pipeline.Stats(),
-		Store: i.store.Stats(), Clients: i.Desk.Clients(), Resume: resume, Stopped: stopped,
+		Store: i.store.Stats(), Clients: i.Desk.Clients(), Filter: i.pipeline.Filter(), Resume: resume, Stopped: stopped,
 	}
 }
+
+// Config is what the instance runs with.
+func (i *Instance) Config() *config.Instance { return &i.o.Config }
+
+// Tables returns the tables that are known, as pipeline.Pipeline does.
+func (i *Instance) Tables(schemaName, table string) []schema.Layout {
+	return i.pipeline.Tables(schemaName, table)
+}
+
+// Connect connects to the source that is being read, as source.Source does.
+func (i *Instance) Connect(ctx context.Context) (*mysql.Conn, error) { return i.source.Connect(ctx) }

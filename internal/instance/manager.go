@@ -55,6 +55,7 @@ type slot struct {
 	running   *Instance          // nil when it does not run
 	lazy      bool               // waits for its first client
 	err       error              // why the last start failed
+	since     time.Time          // of the above
 	contender *cluster.Contender // nil when this server does not compete for it
 	preferred []string           // the servers it prefers, as it was told
 }
@@ -298,7 +299,32 @@ func (s *slot) state() (*Instance, bool) {
 func (s *slot) set(in *Instance, lazy bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.running, s.lazy, s.err = in, lazy, err
+	s.running, s.lazy, s.err, s.since = in, lazy, err, time.Now()
+}
+
+// Standing is how a destination stands on this server.
+type Standing struct {
+	Instance *Instance       // nil when it does not run here
+	Lazy     bool            // it is one that waits for its first client
+	Err      error           // why its last start failed
+	Since    time.Time       // of the above
+	Cluster  *cluster.Status // how this server competes for it; nil when it does not
+}
+
+// Standing tells how a destination stands; ok is false when it is not known.
+func (m *Manager) Standing(destination string) (st Standing, ok bool) {
+	s := m.slot(destination, false)
+	if s == nil {
+		return Standing{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st = Standing{Instance: s.running, Lazy: s.lazy, Err: s.err, Since: s.since}
+	if s.contender != nil {
+		c := s.contender.Status()
+		st.Cluster = &c
+	}
+	return st, true
 }
 
 // Watch scans the configuration folder every interval, the first time at once,
