@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/inspect"
 	"github.com/towpath-cdc/towpath/internal/instance"
 	"github.com/towpath-cdc/towpath/internal/logging"
 	"github.com/towpath-cdc/towpath/internal/polling"
@@ -16,15 +17,17 @@ import (
 // host is the process around the server: it has the admin port, which outlives a
 // server that is stopped through it, and at most one service at a time.
 type host struct {
-	logs    *logging.Logs
-	log     *slog.Logger
-	manager atomic.Pointer[instance.Manager] // of the latest service; nil before the first
-	managed *managed                         // nil without an admin
-	failed  chan error                       // a service ended by itself
+	logs      *logging.Logs
+	log       *slog.Logger
+	inspector *inspect.Inspector
+	manager   atomic.Pointer[instance.Manager] // of the latest service; nil before the first
+	managed   *managed                         // nil without an admin
+	failed    chan error                       // a service ended by itself
 
 	// op is held, by who has put something in, while the server is started or
 	// stopped. It comes before mu.
 	op   chan struct{}
+	port *adminPort // guarded by op
 
 	mu      sync.Mutex
 	config  *config.Config // of the service, or of the one that was stopped
@@ -102,6 +105,10 @@ func (h *host) begin(c *config.Config) error {
 	if err := c.Startable(); err != nil {
 		return err
 	}
+	h.set(c, nil)
+	if err := h.openPort(c); err != nil {
+		return err
+	}
 	return h.startService(c)
 }
 
@@ -156,6 +163,7 @@ func (h *host) replace(c *config.Config) error {
 	}
 	h.log.Error("the server does not start with the new configuration; it goes back to the one before", "error", err)
 	if running == nil { // it was stopped on request
+		h.set(old, nil)
 		return err
 	}
 	if back := h.begin(old); back != nil {
@@ -169,4 +177,5 @@ func (h *host) close() {
 	h.lock(context.Background())
 	defer h.unlock()
 	h.end()
+	h.closePort()
 }

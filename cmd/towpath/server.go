@@ -10,8 +10,10 @@ import (
 	"os"
 	"runtime/pprof"
 	"strings"
+	"time"
 
 	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/inspect"
 	"github.com/towpath-cdc/towpath/internal/logging"
 )
 
@@ -87,7 +89,10 @@ func runServer(ctx context.Context, args []string, _ io.Reader, stdout, stderr i
 	h := newHost()
 	logs := logging.New(logging.Options{Dir: c.LogsDir(), Level: least, Terminal: stdout, Complaints: stderr, Known: h.known})
 	defer logs.Close()
-	h.logs, h.log = logs, logs.Logger()
+	recorder := inspect.NewRecorder()
+	h.logs, h.log = logs, slog.New(recorder.Handler(logs.Handler()))
+	h.inspector = inspect.New(inspect.Options{Parts: h.parts, Version: version, Started: time.Now(), Recorder: recorder, Logger: h.log})
+	defer h.inspector.Close()
 	defer h.close()
 	if c.Manager() == nil {
 		err = h.runFiles(ctx, c)

@@ -112,16 +112,7 @@ type serving struct {
 // serveHome runs the server until stop or the test's end.
 func serveHome(t *testing.T, h home, args ...string) *serving {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	x := &serving{t: t, out: &lockedText{}, cancel: cancel, code: make(chan int, 1)}
-	args = append([]string{"server", "--home", h.dir}, args...)
-	go func() { x.code <- run(ctx, args, strings.NewReader(""), x.out, x.out) }()
-	t.Cleanup(func() {
-		x.stop()
-		if t.Failed() {
-			t.Log(x.out.String())
-		}
-	})
+	x := launch(t, h, args...)
 	x.says("## the canal server is running now")
 	return x
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/instance"
@@ -21,7 +20,7 @@ import (
 // another one started in the same process, which is what an admin has it do.
 type service struct {
 	config  *config.Config
-	started time.Time
+	address string // where clients are told to reach it
 	budget  *store.Budget
 	manager *instance.Manager
 	clients *server.Server
@@ -47,14 +46,15 @@ func startService(c *config.Config, destinations []string, logs *logging.Logs, l
 			return nil, fmt.Errorf("listen for clients (canal.ip, canal.port): %w", err)
 		}
 	}
-	member, err := join(c, clientAddress(o, ln), log)
+	address := clientAddress(o, ln)
+	member, err := join(c, address, log)
 	if err != nil {
 		if ln != nil {
 			ln.Close()
 		}
 		return nil, err
 	}
-	s := &service{config: c, started: time.Now(), budget: store.NewBudget(o.StoreBudget), member: member, log: log, done: make(chan struct{})}
+	s := &service{config: c, address: address, budget: store.NewBudget(o.StoreBudget), member: member, log: log, done: make(chan struct{})}
 	inCluster, zooKeeper := member.parts()
 	s.manager = instance.NewManager(instance.ManagerOptions{
 		Config: c, Budget: s.budget, Logger: log, Cluster: inCluster, ZooKeeper: zooKeeper,
