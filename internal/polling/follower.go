@@ -116,7 +116,8 @@ func (f *Follower) Contents() map[string]string {
 	return f.contents
 }
 
-// Forget makes the next scan start an instance as if it were new.
+// Forget makes the next scan start an instance as if it were new, while the admin
+// does not answer with the text that is known.
 func (f *Follower) Forget(destination string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -249,8 +250,13 @@ func (f *Follower) poll(ctx context.Context) {
 	if answered && !f.found {
 		err = f.unknown()
 	}
-	if answered && f.setting.Scan && f.o.Target.Running() {
-		err = errors.Join(err, f.rescan(ctx))
+	if f.setting.Scan && f.o.Target.Running() {
+		if answered {
+			err = errors.Join(err, f.rescan(ctx))
+		}
+		if err != nil {
+			f.revive()
+		}
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -329,6 +335,23 @@ func (f *Follower) rescan(ctx context.Context) error {
 	}
 	f.save()
 	return nil
+}
+
+// revive starts the instances that Forget named with the texts that are known, as
+// the admin does not give others.
+func (f *Follower) revive() {
+	f.mu.Lock()
+	var actions []Action
+	for _, d := range slices.Sorted(maps.Keys(f.dropped)) {
+		if _, ok := f.texts.Instances[d]; ok {
+			actions = append(actions, Action{Start, d})
+		}
+	}
+	f.dropped = nil
+	f.mu.Unlock()
+	if len(actions) > 0 {
+		f.o.Target.Change(actions)
+	}
 }
 
 // scan asks which instances there are, and for what changed since known.

@@ -294,6 +294,8 @@ func TestFollowerAdminAway(t *testing.T) {
 	if o := s.f.Origin(); !strings.Contains(o.Error, "requestGet remote error, request : http://") || o.Source != "admin" {
 		t.Errorf("origin %+v", o)
 	}
+	s.f.Forget("a")
+	s.expect("start a")
 	s.admin.Refuse("auth :admin is failed")
 	s.admin.Down(false)
 	s.says("requestGet for canal config error: auth :admin is failed")
