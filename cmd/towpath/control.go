@@ -204,6 +204,8 @@ func (s *steering) ReleaseInstance(destination string) bool {
 	return s.instance(destination, "release", func(m *instance.Manager) error {
 		c := m.Contender(destination)
 		switch {
+		case c == nil && m.Instance(destination) == nil:
+			return nil // it was stopped, and stays so
 		case c == nil:
 			if s.h.managed != nil {
 				defer s.h.managed.follower.Forget(destination)

@@ -154,6 +154,7 @@ func (h *host) replace(c *config.Config) error {
 	defer h.unlock()
 	old, running := h.current()
 	if running != nil && old.SameServer(c) {
+		h.set(c, running)
 		return nil
 	}
 	h.end()

@@ -300,6 +300,7 @@ func TestAdminPort(t *testing.T) {
 	instance("second", "stop", "1")
 	instance("second", "check", "0")
 	instance("second", "stop", "1")
+	instance("second", "release", "1") // there is nothing to release
 	h.polled(x)
 	instance("second", "check", "0") // until its text changes
 	h.instance("second", "# changed")
