@@ -66,7 +66,8 @@ type host struct {
 	mu      sync.Mutex // guards what follows
 	state   *State     // never nil
 	flight  chan struct{}
-	epoch   int // a look that was begun in an earlier one is worth nothing
+	began   time.Time // the flight
+	epoch   int       // a look that was begun in an earlier one is worth nothing
 	retry   time.Time
 	backoff time.Duration // 0 while it answers
 	last    counters
@@ -121,7 +122,7 @@ func (h *host) kind() string { return h.current().Kind }
 // refresh begins a look unless one is under way or the last is younger than
 // maxAge. What it returns is closed at the end of the look; nil when nobody should
 // wait: for a state that is young enough, or for a server that did not answer the
-// last time.
+// last time, or does not answer now.
 func (h *host) refresh(maxAge time.Duration) <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -132,7 +133,7 @@ func (h *host) refresh(maxAge time.Duration) <-chan struct{} {
 		}
 		h.begin()
 	}
-	if h.backoff > 0 {
+	if h.backoff > 0 || now.Sub(h.began) > answerTime {
 		return nil
 	}
 	return h.flight
@@ -156,7 +157,7 @@ func (h *host) begin() {
 		h.seen(epoch, s, err)
 	})
 	if started {
-		h.flight = flight
+		h.flight, h.began = flight, h.fleet.Now()
 	}
 }
 
