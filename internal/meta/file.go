@@ -212,6 +212,26 @@ func (f *File) UpdateCursor(ctx context.Context, c Client, cur Cursor) error {
 	})
 }
 
+// MoveCursors implements Manager. The journal ends before the file is replaced: it
+// says where cursors were, and must not be taken for what came after the file.
+func (f *File) MoveCursors(ctx context.Context, records []Record) error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	err := f.change(func() error {
+		if err := f.Memory.MoveCursors(ctx, records); err != nil {
+			return err
+		}
+		for _, r := range records {
+			f.moved[r.Client.ID] = true
+		}
+		return f.journal.close()
+	})
+	if err != nil {
+		return err
+	}
+	return f.flush()
+}
+
 // change applies do and sees to it that it gets written.
 func (f *File) change(do func() error) error {
 	f.mu.Lock()
@@ -249,7 +269,11 @@ func (f *File) schedule() {
 func (f *File) Flush(context.Context) error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
+	return f.flush()
+}
 
+// flush is Flush for a caller that holds writing.
+func (f *File) flush() error {
 	f.mu.Lock()
 	if !f.dirty {
 		f.mu.Unlock()

@@ -95,6 +95,19 @@ func (m *Memory) UpdateCursor(_ context.Context, c Client, cur Cursor) error {
 	return nil
 }
 
+// MoveCursors implements Manager.
+func (m *Memory) MoveCursors(_ context.Context, records []Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return ErrClosed
+	}
+	for _, r := range records {
+		m.cursors[r.Client.ID] = r.Cursor
+	}
+	return nil
+}
+
 // Snapshot implements Manager.
 func (m *Memory) Snapshot() []Record {
 	m.mu.Lock()

@@ -70,6 +70,10 @@ type Manager interface {
 	// Cursor returns how far c has confirmed; ok is false when that is not known.
 	Cursor(c Client) (cur Cursor, ok bool)
 	UpdateCursor(ctx context.Context, c Client, cur Cursor) error
+	// MoveCursors sets the cursors of several clients together and writes them before
+	// it returns: after a crash either all have moved or none. After an error it is
+	// not certain which of the two, and the manager is only good for Close.
+	MoveCursors(ctx context.Context, records []Record) error
 	// Snapshot returns the subscribed clients with their cursors.
 	Snapshot() []Record
 

@@ -354,6 +354,26 @@ func (z *ZooKeeper) UpdateCursor(ctx context.Context, c Client, cur Cursor) erro
 	return nil
 }
 
+// MoveCursors implements Manager. They are one transaction unless there are more
+// than it takes, some hundreds.
+func (z *ZooKeeper) MoveCursors(ctx context.Context, records []Record) error {
+	z.mu.Lock()
+	err := z.refused()
+	if err == nil {
+		err = z.Memory.MoveCursors(ctx, records)
+	}
+	if err != nil {
+		z.mu.Unlock()
+		return err
+	}
+	for _, r := range records {
+		z.active[r.Client.ID] = true
+		z.changed(r.Client.ID, true, false)
+	}
+	z.mu.Unlock()
+	return z.Flush(ctx)
+}
+
 // refused says why nothing can be changed. The caller holds mu.
 func (z *ZooKeeper) refused() error {
 	switch {
