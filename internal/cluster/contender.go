@@ -187,7 +187,11 @@ var ErrNotNow = errors.New("not possible before ZooKeeper answers")
 // throughout. When it does not start, the destination is left to other servers.
 // On a server that does not own it nothing happens. After ErrNotNow the instance
 // runs on as it was, or has been lost.
-func (c *Contender) Restart(ctx context.Context) error {
+func (c *Contender) Restart(ctx context.Context) error { return c.RestartWith(ctx, func() {}) }
+
+// RestartWith is Restart, and calls prepare right before the instance is stopped; not
+// at all when nothing happens.
+func (c *Contender) RestartWith(ctx context.Context, prepare func()) error {
 	return c.call(ctx, func(ctx context.Context, s *zk.Session) error {
 		if c.lease == nil {
 			c.abstain = 0 // what kept it from starting may have been mended
@@ -198,6 +202,7 @@ func (c *Contender) Restart(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("destination %s: %w: %w", c.destination, ErrNotNow, err)
 		}
+		prepare()
 		c.drop(true)
 		return c.start(ctx, s, id, epoch)
 	})
