@@ -1,7 +1,9 @@
 package delivery
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/towpath-cdc/towpath/internal/meta"
 )
@@ -23,9 +25,18 @@ type Error struct {
 // Error is what Java prints of the exception.
 func (e *Error) Error() string { return e.Class + ": " + e.Message }
 
+// notStartedText ends the message of NotStarted.
+const notStartedText = " should start first"
+
 // NotStarted is the error for a destination that is not running here.
 func NotStarted(destination string) *Error {
-	return &Error{classServer, fmt.Sprintf("destination:%s should start first", destination)}
+	return &Error{classServer, "destination:" + destination + notStartedText}
+}
+
+// IsNotStarted says whether an error is one of NotStarted.
+func IsNotStarted(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Class == classServer && strings.HasSuffix(e.Message, notStartedText)
 }
 
 func notSubscribed(c meta.Client) *Error {
