@@ -86,7 +86,9 @@ func (a *attempt) resolve(ctx context.Context) (start, error) {
 	r := &resolver{
 		probe: a, server: a.server, facts: a.facts, gtidMode: o.GTIDMode, history: a.s.o.TableHistory,
 		standby: o.Standby.Address != "", fallback: o.Fallback, reset: o.AutoResetToLatest,
-		logf: func(format string, args ...any) { a.s.log.WarnContext(logging.Routine(ctx), fmt.Sprintf(format, args...)) },
+		logf: func(format string, args ...any) {
+			a.s.log.WarnContext(logging.Routine(ctx), fmt.Sprintf(format, args...))
+		},
 	}
 	c, stored, err := a.s.cursor(ctx)
 	if err != nil {

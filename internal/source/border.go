@@ -12,6 +12,8 @@ type limit struct {
 	time   int64           // first event at or after it, ms since the epoch; 0 for none
 	offset int64           // first event that ends after it; 0 for none
 	end    binlog.Position // the end of the whole log, so that the search does not wait there
+	head   bool            // only what describes the file, before the first change
+	set    *history        // first transaction that is not in it; nil for none
 }
 
 // borderFinder follows a binlog file from its beginning and keeps the last
@@ -29,11 +31,12 @@ type borderFinder struct {
 	border binlog.Position
 
 	// The transactions before border; nil until the file's own set was read.
-	gtids  *binlog.GTIDSet
-	maria  *binlog.MariaGTIDSet
-	gtid   binlog.GTID // of the group under way
-	mgtid  binlog.MariaGTID
-	tagged bool // gtid (or mgtid) is set
+	gtids     *binlog.GTIDSet
+	maria     *binlog.MariaGTIDSet
+	gtid      binlog.GTID // of the group under way
+	mgtid     binlog.MariaGTID
+	tagged    bool // gtid (or mgtid) is set
+	beyondSet bool // that one is not in limit.set
 }
 
 // event takes the next event and reports whether the search is over.
@@ -48,13 +51,13 @@ func (f *borderFinder) event(ev []byte) (done bool, err error) {
 	case binlog.EventRotate:
 		return f.rotate(h, ev)
 	}
-	if f.beyond(h) {
+	if f.beyond(h) || f.limit.head && f.found && !describesFile(h.Type) {
 		return true, nil
 	}
 	if err := f.follow(h, ev); err != nil {
 		return false, fmt.Errorf("%s at %d: event type %d: %w", f.file, h.Start(), h.Type, err)
 	}
-	return f.file == f.limit.end.File && int64(h.LogPos) >= f.limit.end.Offset, nil
+	return f.beyondSet || f.file == f.limit.end.File && int64(h.LogPos) >= f.limit.end.Offset, nil
 }
 
 // rotate ends the search at the file's own rotate event, or when the server
@@ -65,6 +68,15 @@ func (f *borderFinder) rotate(h binlog.Header, ev []byte) (done bool, err error)
 	}
 	name, _, err := binlog.ParseRotate(ev, f.checksum)
 	return err == nil && name != f.file, err
+}
+
+// describesFile says whether an event is one of those with which a file begins.
+func describesFile(t binlog.EventType) bool {
+	switch t {
+	case binlog.EventFormatDescription, binlog.EventPreviousGTIDs, binlog.EventMariaGTIDList, binlog.EventMariaCheckpoint, binlog.EventMariaStartEncryption:
+		return true
+	}
+	return false
 }
 
 func (f *borderFinder) beyond(h binlog.Header) bool {
@@ -100,17 +112,18 @@ func (f *borderFinder) follow(h binlog.Header, ev []byte) error {
 		return f.gtidList(body)
 	case binlog.EventGTID:
 		e, err := binlog.ParseGTID(body)
-		f.gtid, f.tagged = e.GTID, true
+		f.gtid, f.tagged, f.beyondSet = e.GTID, true, f.limit.set.lacks(e.GTID)
 		return err
 	case binlog.EventGTIDTagged:
 		e, err := binlog.ParseGTIDTagged(body)
-		f.gtid, f.tagged = e.GTID, true
+		f.gtid, f.tagged, f.beyondSet = e.GTID, true, f.limit.set.lacks(e.GTID)
 		return err
 	case binlog.EventAnonymousGTID:
 		f.tagged = false
 	case binlog.EventMariaGTID:
 		e, err := binlog.ParseMariaGTID(body, h.ServerID)
 		f.mgtid, f.tagged, f.inside = e.GTID, true, !e.Standalone()
+		f.beyondSet = f.limit.set.lacksMaria(e.GTID)
 		return err
 	case binlog.EventQuery:
 		q, err := binlog.ParseQuery(body, f.flavor)
