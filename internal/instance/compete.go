@@ -24,8 +24,15 @@ type seat struct {
 func (t seat) Start(l *cluster.Lease) error {
 	c, err := t.m.configuration(t.destination)
 	var in *Instance
-	if err == nil {
-		in, err = t.m.open(c, l)
+	old, mv := t.s.instance(), t.s.takeMove()
+	switch {
+	case err != nil && mv != nil:
+		mv.err = err
+	case err != nil:
+	case mv != nil:
+		in, err = t.m.openMoved(old, c, l, mv)
+	default:
+		in, err = t.m.open(Options{Config: c, Lease: l})
 	}
 	t.s.set(in, c.Lazy, err)
 	return err
@@ -36,6 +43,10 @@ func (t seat) Stop(handOver bool) error {
 	in, lazy := t.s.state()
 	if in == nil {
 		return nil
+	}
+	if mv := t.s.moving(); mv != nil && handOver {
+		mv.settle = in.bequeath() // it stays in the slot until Start puts another one there
+		return t.m.stopped(t.destination, in.Stop())
 	}
 	defer t.s.set(nil, lazy, nil) // clients ack what they have in hand until it has stopped
 	if handOver {

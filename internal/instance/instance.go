@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
@@ -32,6 +33,9 @@ type Options struct {
 	// cursors may be kept. nil for a server that is alone.
 	Lease     *cluster.Lease
 	ZooKeeper *zk.Client
+
+	Move    *Move         // of the cursors, before anything is read from them; nil for none
+	Carried []meta.Record // that cursors kept in memory begin with
 }
 
 // Instance is the running pipeline of one destination. Start makes it, Stop
@@ -53,6 +57,7 @@ type Instance struct {
 	stopErr error // why the source ended by itself; nil while it runs
 
 	started time.Time
+	heir    atomic.Pointer[heir] // nil until the cursors are moved
 }
 
 // Start puts an instance together and starts reading. It does not wait for the
@@ -63,6 +68,11 @@ func Start(o Options) (*Instance, error) {
 	var err error
 	if i.meta, err = openMeta(o); err != nil {
 		return nil, err
+	}
+	if o.Move != nil {
+		if err = o.Move.apply(i.meta); err != nil {
+			return nil, errors.Join(fmt.Errorf("move the cursors of %s: %w", o.Config.Destination, err), i.meta.Close())
+		}
 	}
 	c := &o.Config
 	i.store = store.New(store.Options{Slots: c.BufferSize, MemUnit: c.MemUnit, Mode: c.BatchMode, DDLIsolation: c.DDLIsolation, Budget: o.Budget})
@@ -133,7 +143,7 @@ const saveTimeout = 3 * time.Second
 // over it returns only when that server would know of it: else what the client is
 // owed until its first ack would be lost with this server.
 func (i *Instance) Subscribe(ctx context.Context, c meta.Client) error {
-	if err := i.Desk.Subscribe(ctx, c); err != nil || i.o.Lease == nil {
+	if err := i.act(ctx, func(d *delivery.Desk) error { return d.Subscribe(ctx, c) }); err != nil || i.o.Lease == nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)

@@ -58,6 +58,7 @@ type slot struct {
 	since     time.Time          // of the above
 	contender *cluster.Contender // nil when this server does not compete for it
 	preferred []string           // the servers it prefers, as it was told
+	move      *Move              // for the next start; nil for none
 }
 
 // NewManager returns a manager that runs nothing yet.
@@ -139,7 +140,7 @@ func (m *Manager) start(destination string, byClient bool) error {
 	case m.o.Cluster != nil:
 		return m.compete(s, c)
 	}
-	in, err := m.open(c, nil)
+	in, err := m.open(Options{Config: c})
 	s.set(in, c.Lazy, err)
 	return err
 }
@@ -159,14 +160,32 @@ func (m *Manager) startFailed(destination string, err error) error {
 	return err
 }
 
-// open starts a destination.
-func (m *Manager) open(c config.Instance, l *cluster.Lease) (*Instance, error) {
-	log, metaLog := m.o.InstanceLogger(c.Destination)
-	in, err := Start(Options{Config: c, Budget: m.o.Budget, Logger: log, MetaLog: metaLog, Lease: l, ZooKeeper: m.o.ZooKeeper})
-	if err != nil {
-		return nil, m.startFailed(c.Destination, err)
+// openMoved starts a destination in the place of old, which may be nil, with its
+// cursors moved; if that cannot be done, as they are. mv.err is the outcome of the move.
+func (m *Manager) openMoved(old *Instance, c config.Instance, l *cluster.Lease, mv *Move) (*Instance, error) {
+	o := Options{Config: c, Lease: l}
+	if old != nil {
+		o.Carried = old.meta.Snapshot()
 	}
-	m.o.Logger.Info(fmt.Sprintf("start CanalInstances[%s] successfully", c.Destination))
+	o.Move = mv
+	in, err := m.open(o)
+	if mv.err = err; err != nil {
+		o.Move = nil
+		in, err = m.open(o)
+	}
+	return in, err
+}
+
+// open starts a destination: o has what is its own.
+func (m *Manager) open(o Options) (*Instance, error) {
+	d := o.Config.Destination
+	o.Logger, o.MetaLog = m.o.InstanceLogger(d)
+	o.Budget, o.ZooKeeper = m.o.Budget, m.o.ZooKeeper
+	in, err := Start(o)
+	if err != nil {
+		return nil, m.startFailed(d, err)
+	}
+	m.o.Logger.Info(fmt.Sprintf("start CanalInstances[%s] successfully", d))
 	return in, nil
 }
 

@@ -19,7 +19,7 @@ func openMeta(o Options) (meta.Manager, error) {
 	c := &o.Config
 	switch {
 	case c.Meta == config.MetaMemory:
-		return meta.NewMemory(), nil
+		return meta.NewMemory(o.Carried...), nil
 	case c.Meta.InZooKeeper():
 		return openZooKeeperMeta(o)
 	}
