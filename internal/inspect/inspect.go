@@ -77,6 +77,10 @@ func (i *Inspector) Call(ctx context.Context, method string, params json.RawMess
 		return answer(params, func(p control.ReportParams) (any, error) { return i.report(p.Destination) })
 	case control.MethodConfig:
 		return answer(params, func(p control.ConfigParams) (any, error) { return i.config(p.Destination) })
+	case control.MethodSeekPreview:
+		return answer(params, func(p control.SeekParams) (any, error) { return i.seek(ctx, p, false) })
+	case control.MethodSeek:
+		return answer(params, func(p control.SeekParams) (any, error) { return i.seek(ctx, p, true) })
 	case control.MethodTables:
 		return answer(params, func(p control.TablesParams) (any, error) { return i.tables(p) })
 	case control.MethodCheck:
