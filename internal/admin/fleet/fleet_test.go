@@ -22,7 +22,9 @@ import (
 	"github.com/towpath-cdc/towpath/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // what the test servers keep
+}
 
 const (
 	testUser     = "admin"
@@ -74,6 +76,7 @@ func (s *stored) ConfigOfServer(context.Context, int64) (database.Config, error)
 type backend struct {
 	questions atomic.Int64 // of all kinds
 	hold      chan struct{}
+	noReports bool
 
 	mu      sync.Mutex
 	stopped bool
@@ -121,7 +124,7 @@ func (b *backend) set(f func(*control.ServerReport)) { b.mu.Lock(); defer b.mu.U
 
 func (b *backend) Call(ctx context.Context, method string, params json.RawMessage) (any, error) {
 	b.questions.Add(1)
-	if method != control.MethodReport {
+	if method != control.MethodReport || b.noReports {
 		return nil, &control.Error{Code: control.CodeUnknownMethod, Message: "unknown method"}
 	}
 	if b.hold != nil {
