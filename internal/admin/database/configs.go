@@ -99,12 +99,9 @@ func (t *tx) saveConfig(c Config, o SaveOptions) (Config, error) {
 			return t.insertConfig(c, o.Comment)
 		}
 	}
-	old, err := scanConfig(t.row("SELECT "+configColumns+" FROM canal_config WHERE id = ?", c.ID).Scan)
+	old, err := t.config(c.ID)
 	if err != nil {
 		return c, err
-	}
-	if old.isAdapters() {
-		return c, ErrNotFound
 	}
 	if o.BaseMD5 != "" && o.BaseMD5 != md5Of(old.Content) {
 		return c, ErrConflict
@@ -113,7 +110,7 @@ func (t *tx) saveConfig(c Config, o SaveOptions) (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	if err := t.adopt(Revision{Kind: "config", TargetID: old.ID, Target: owner, At: old.Modified, Content: old.Content}); err != nil {
+	if err := t.adopt(Revision{Kind: kindConfig, TargetID: old.ID, Target: owner, At: old.Modified, Content: old.Content}); err != nil {
 		return c, err
 	}
 	saved := old
@@ -122,6 +119,15 @@ func (t *tx) saveConfig(c Config, o SaveOptions) (Config, error) {
 		return c, err
 	}
 	return saved, t.stored("config.update", saved.ID, owner, saved.Content, o.Comment)
+}
+
+// config returns a row, or ErrNotFound.
+func (t *tx) config(id int64) (Config, error) {
+	c, err := scanConfig(t.row("SELECT "+configColumns+" FROM canal_config WHERE id = ?", id).Scan)
+	if err == nil && c.isAdapters() {
+		err = ErrNotFound
+	}
+	return c, err
 }
 
 // configIDOf finds the row that a configuration without an id goes to; 0 if none.
@@ -168,7 +174,7 @@ func (t *tx) stored(action string, id int64, owner, content, comment string) err
 	if err := t.audit(action, "config", id, owner, comment); err != nil {
 		return err
 	}
-	return t.revision(Revision{Kind: "config", TargetID: id, Target: owner, Comment: comment, Content: content})
+	return t.revision(Revision{Kind: kindConfig, TargetID: id, Target: owner, Comment: comment, Content: content})
 }
 
 // ownerOf is the name of the cluster or server of a configuration.
@@ -219,7 +225,7 @@ func (t *tx) deleteConfigs(where string, id int64) error {
 		if err != nil {
 			return err
 		}
-		if err := t.revision(Revision{Kind: "config", TargetID: c.ID, Target: owner, Content: c.Content, Deleted: true}); err != nil {
+		if err := t.revision(Revision{Kind: kindConfig, TargetID: c.ID, Target: owner, Content: c.Content, Deleted: true}); err != nil {
 			return err
 		}
 		if err := t.audit("config.delete", "config", c.ID, owner, ""); err != nil {

@@ -32,9 +32,11 @@ const (
 type Options struct {
 	Driver string // SQLite or MySQL
 	Path   string // of SQLite's file; it and its folder are created
-	DSN    string // of MySQL, as github.com/go-sql-driver/mysql writes it; see DSNOf
-	Logger *slog.Logger
-	Now    func() time.Time // time.Now if nil
+	// DSN is the address of MySQL: jdbc:mysql://…, or as github.com/go-sql-driver/mysql
+	// writes it. User and Password belong to the former.
+	DSN, User, Password string
+	Logger              *slog.Logger
+	Now                 func() time.Time // time.Now if nil
 }
 
 // DB is the database of an admin. It is made by Open and safe for concurrent use.
@@ -78,7 +80,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	case SQLite:
 		db.sql, db.dialect, err = openSQLite(o.Path)
 	case MySQL:
-		db.sql, db.dialect, err = openMySQL(o.DSN)
+		db.sql, db.dialect, err = openMySQL(o)
 	default:
 		return nil, fmt.Errorf("unknown kind of database %q: there are %q and %q", o.Driver, SQLite, MySQL)
 	}

@@ -91,7 +91,7 @@ func (db *DB) InsertInstance(ctx context.Context, by Actor, i Instance) (id int6
 		if err := t.audit("instance.insert", "instance", id, i.Name, "owner "+i.owner()); err != nil {
 			return err
 		}
-		return t.revision(Revision{Kind: "instance", TargetID: id, Target: i.Name, Content: i.Content})
+		return t.revision(Revision{Kind: kindInstance, TargetID: id, Target: i.Name, Content: i.Content})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("insert instance %q: %w", i.Name, err)
@@ -130,7 +130,7 @@ func (t *tx) updateInstance(i Instance, o SaveOptions) error {
 	if o.BaseMD5 != "" && o.BaseMD5 != md5Of(old.Content) {
 		return ErrConflict
 	}
-	if err := t.adopt(Revision{Kind: "instance", TargetID: old.ID, Target: old.Name, At: old.Modified, Content: old.Content}); err != nil {
+	if err := t.adopt(Revision{Kind: kindInstance, TargetID: old.ID, Target: old.Name, At: old.Modified, Content: old.Content}); err != nil {
 		return err
 	}
 	err = t.exec("UPDATE canal_instance_config SET cluster_id = ?, server_id = ?, content = ?, content_md5 = ?, modified_time = ? WHERE id = ?",
@@ -145,7 +145,7 @@ func (t *tx) updateInstance(i Instance, o SaveOptions) error {
 	if err := t.audit("instance.update", "instance", old.ID, old.Name, detail); err != nil || old.Content == i.Content {
 		return err
 	}
-	return t.revision(Revision{Kind: "instance", TargetID: old.ID, Target: old.Name, Comment: o.Comment, Content: i.Content})
+	return t.revision(Revision{Kind: kindInstance, TargetID: old.ID, Target: old.Name, Comment: o.Comment, Content: i.Content})
 }
 
 func (t *tx) instance(id int64) (Instance, error) {
@@ -189,7 +189,7 @@ func (db *DB) DeleteInstance(ctx context.Context, by Actor, id int64) error {
 		if err := t.audit("instance.delete", "instance", id, i.Name, ""); err != nil {
 			return err
 		}
-		return t.revision(Revision{Kind: "instance", TargetID: id, Target: i.Name, Content: i.Content, Deleted: true})
+		return t.revision(Revision{Kind: kindInstance, TargetID: id, Target: i.Name, Content: i.Content, Deleted: true})
 	})
 	if err != nil {
 		return fmt.Errorf("delete instance %d: %w", id, err)

@@ -3,7 +3,9 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -21,9 +23,9 @@ const (
 	mysqlIOTimeout      = 10 * time.Second // beyond callTimeout; the last resort when a host is gone
 )
 
-// openMySQL connects to nothing yet.
-func openMySQL(dsn string) (*sql.DB, dialect, error) {
-	c, err := mysql.ParseDSN(dsn)
+// openMySQL connects to nothing yet. Its errors never contain the address.
+func openMySQL(o Options) (*sql.DB, dialect, error) {
+	c, err := parseAddress(o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("address of the MySQL database: %w", err)
 	}
@@ -45,7 +47,7 @@ func openMySQL(dsn string) (*sql.DB, dialect, error) {
 	// Without strict mode MySQL cuts what is too long.
 	c.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
 	c.Params["innodb_lock_wait_timeout"] = "4"
-	if c.Loc == time.UTC && c.Params["time_zone"] == "" {
+	if c.Loc == time.UTC {
 		c.Params["time_zone"] = "'+00:00'"
 	}
 	connector, err := mysql.NewConnector(c)
@@ -57,6 +59,17 @@ func openMySQL(dsn string) (*sql.DB, dialect, error) {
 	db.SetMaxIdleConns(mysqlIdle)
 	db.SetConnMaxLifetime(mysqlLifetime)
 	return db, mysqlDialect{}, nil
+}
+
+func parseAddress(o Options) (*mysql.Config, error) {
+	if strings.HasPrefix(o.DSN, "jdbc:") {
+		return parseJDBC(o.DSN, o.User, o.Password)
+	}
+	c, err := mysql.ParseDSN(o.DSN)
+	if err != nil {
+		return nil, errors.New("want user:password@tcp(host:port)/database, or " + jdbcPrefix + "host:port/database")
+	}
+	return c, nil
 }
 
 func (mysqlDialect) lock() string {

@@ -10,6 +10,12 @@ import (
 // revisionsMost is how many revisions of one text are listed; all are kept.
 const revisionsMost = 1000
 
+// Kinds of revisions.
+const (
+	kindConfig   = "config"
+	kindInstance = "instance"
+)
+
 // revision keeps a text. At is now, and the user is that of the change, unless it
 // is from before.
 func (t *tx) revision(r Revision) error {
@@ -75,7 +81,7 @@ func (db *DB) Revisions(ctx context.Context, kind string, targetID int64) ([]Rev
 
 // adoptPresent keeps the present text if somebody else has stored it.
 func (db *DB) adoptPresent(ctx context.Context, kind string, id int64) error {
-	present, err := db.present(ctx, kind, id)
+	content, err := db.present(ctx, kind, id)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -86,26 +92,47 @@ func (db *DB) adoptPresent(ctx context.Context, kind string, id int64) error {
 	err = db.read(ctx, func(ctx context.Context) error {
 		return db.sql.QueryRowContext(ctx, "SELECT md5 FROM towpath_revision WHERE kind = ? AND target_id = ? ORDER BY id DESC LIMIT 1", kind, id).Scan(&newest)
 	})
-	if err != nil && !errors.Is(err, ErrNotFound) || newest == md5Of(present.Content) {
+	if err != nil && !errors.Is(err, ErrNotFound) || newest == md5Of(content) {
 		return err
 	}
-	return db.write(ctx, Actor{}, func(t *tx) error { return t.adopt(present) })
+	err = db.write(ctx, Actor{}, func(t *tx) error { return t.adoptRow(kind, id) })
+	if errors.Is(err, ErrNotFound) {
+		return nil // deleted meanwhile
+	}
+	return err
 }
 
-// present is the stored text as a revision.
-func (db *DB) present(ctx context.Context, kind string, id int64) (Revision, error) {
-	r := Revision{Kind: kind, TargetID: id}
+// present is the stored text.
+func (db *DB) present(ctx context.Context, kind string, id int64) (string, error) {
 	switch kind {
-	case "instance":
+	case kindInstance:
 		i, err := db.Instance(ctx, id)
-		r.Target, r.At, r.Content = i.Name, i.Modified, i.Content
-		return r, err
-	case "config":
+		return i.Content, err
+	case kindConfig:
 		c, err := db.Config(ctx, id)
-		r.Target, r.At, r.Content = c.Name, c.Modified, c.Content
-		return r, err
+		return c.Content, err
 	}
-	return r, fmt.Errorf("kind of revision %q: %w", kind, ErrNotFound)
+	return "", fmt.Errorf("kind of revision %q: %w", kind, ErrNotFound)
+}
+
+// adoptRow keeps the text of a row as it is now, if it is not the newest revision.
+func (t *tx) adoptRow(kind string, id int64) error {
+	if kind == kindInstance {
+		i, err := t.instance(id)
+		if err != nil {
+			return err
+		}
+		return t.adopt(Revision{Kind: kind, TargetID: id, Target: i.Name, At: i.Modified, Content: i.Content})
+	}
+	c, err := t.config(id)
+	if err != nil {
+		return err
+	}
+	owner, err := t.ownerOf(c)
+	if err != nil {
+		return err
+	}
+	return t.adopt(Revision{Kind: kind, TargetID: id, Target: owner, At: c.Modified, Content: c.Content})
 }
 
 // Revision returns one revision with its text, or ErrNotFound.

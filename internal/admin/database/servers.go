@@ -90,6 +90,7 @@ func (db *DB) InsertServer(ctx context.Context, by Actor, s Server, config strin
 	if err := checkContent(config); err != nil {
 		return 0, err
 	}
+	s.ID = 0
 	err = db.write(ctx, by, func(t *tx) error {
 		if err := t.checkAddress(s); err != nil {
 			return err
