@@ -2,7 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -28,7 +35,12 @@ type managedHome struct {
 
 func newManagedHome(t *testing.T, rows int, lines ...string) *managedHome {
 	t.Helper()
-	h := &managedHome{home: home{dir: t.TempDir(), port: freePort(t)}, admin: admintest.Start(t), adminPort: freePort(t), source: sourceOf(t, rows)}
+	return newManagedHomeOf(t, admintest.Start(t), rows, lines...)
+}
+
+func newManagedHomeOf(t *testing.T, admin *admintest.Admin, rows int, lines ...string) *managedHome {
+	t.Helper()
+	h := &managedHome{home: home{dir: t.TempDir(), port: freePort(t)}, admin: admin, adminPort: freePort(t), source: sourceOf(t, rows)}
 	h.write(t, "canal_local.properties", append([]string{
 		"canal.register.ip = 127.0.0.1", "canal.ip = 127.0.0.1", "canal.metrics.pull.port = 0",
 		"canal.admin.manager = " + h.admin.Addr(), "canal.admin.user = " + admintest.User, "canal.admin.passwd = " + admintest.Hash,
@@ -392,5 +404,49 @@ func TestManagedStopWhileWaiting(t *testing.T) {
 	x.says("requestGet for canal config error: auto cluster : nowhere is not found.")
 	if code := x.stop(); code != exitOK {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestManagedTLS: an admin behind HTTPS has to be one that is trusted; and the admin
+// port does TLS, and without it speaks to nobody when that is required.
+func TestManagedTLS(t *testing.T) {
+	admin, authorities := admintest.StartTLS(t)
+	stranger := launch(t, newManagedHomeOf(t, admin, 1).home)
+	stranger.says("certificate signed by unknown authority")
+
+	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, secret.Public(), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newManagedHomeOf(t, admin, 1, "towpath.admin.tls.ca = "+authorities, "towpath.admin.port.tls.required = true",
+		"towpath.admin.port.tls.cert = classpath:port.pem", "towpath.admin.port.tls.key = classpath:port.key")
+	h.write(t, "port.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	h.write(t, "port.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
+	serveHome(t, h.home)
+
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	o := control.ClientOptions{Address: "127.0.0.1:" + strconv.Itoa(h.adminPort), User: "admin", Password: "admin",
+		TLS: control.TLSRequired, TLSConfig: &tls.Config{RootCAs: trusted}}
+	secure := control.NewClient(o)
+	defer secure.Close()
+	told(t, "with TLS", "1", func(ctx context.Context) (string, error) { return secure.Server(ctx, "check") })
+	if !secure.Secure() {
+		t.Error("the conversation is not encrypted")
+	}
+	o.TLS = control.TLSNever
+	plain := control.NewClient(o)
+	defer plain.Close()
+	if got, err := plain.Server(t.Context(), "check"); err == nil {
+		t.Errorf("without TLS: %q", got)
 	}
 }

@@ -213,3 +213,27 @@ func TestAdminPort(t *testing.T) {
 		t.Errorf("findings %v", f)
 	}
 }
+
+// TestAdminTLSConfig: the files are read when they are needed; errors name the key.
+func TestAdminTLSConfig(t *testing.T) {
+	cert, key := pemFiles(t)
+	c, err := (&Manager{CAFile: cert}).TLSConfig()
+	if err != nil || c.RootCAs == nil || c.InsecureSkipVerify {
+		t.Errorf("authorities of its own: %+v, %v", c, err)
+	}
+	if c, err = (&Manager{}).TLSConfig(); err != nil || c.RootCAs != nil || c.InsecureSkipVerify {
+		t.Errorf("the system's authorities: %+v, %v", c, err)
+	}
+	if c, err = (&Manager{Insecure: true}).TLSConfig(); err != nil || !c.InsecureSkipVerify {
+		t.Errorf("insecure: %+v, %v", c, err)
+	}
+	if _, err = (&Manager{CAFile: key}).TLSConfig(); err == nil || !strings.Contains(err.Error(), "towpath.admin.tls.ca: "+key) {
+		t.Errorf("no certificate in the file: %v", err)
+	}
+	if c, err = (AdminPort{CertFile: cert, KeyFile: key}).TLSConfig(); err != nil || len(c.Certificates) != 1 {
+		t.Errorf("admin port: %+v, %v", c, err)
+	}
+	if c, err = (AdminPort{}).TLSConfig(); err != nil || c != nil {
+		t.Errorf("admin port without TLS: %+v, %v", c, err)
+	}
+}

@@ -7,8 +7,13 @@ import (
 	"crypto/md5" // what the protocol compares texts by
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -36,13 +41,32 @@ type Admin struct {
 
 // Start starts an admin that has no configuration yet. It ends with the test.
 func Start(t testing.TB) *Admin {
+	a := newAdmin(t)
+	a.http.Start()
+	return a
+}
+
+// StartTLS is Start with HTTPS. authorities is a PEM file with whom to trust.
+func StartTLS(t testing.TB) (a *Admin, authorities string) {
+	a = newAdmin(t)
+	a.http.Config.ErrorLog = log.New(io.Discard, "", 0) // of servers that do not trust it
+	a.http.StartTLS()
+	authorities = filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.http.Certificate().Raw})
+	if err := os.WriteFile(authorities, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return a, authorities
+}
+
+func newAdmin(t testing.TB) *Admin {
 	a := &Admin{instances: make(map[string]string)}
-	a.http = httptest.NewServer(a)
+	a.http = httptest.NewUnstartedServer(a)
 	t.Cleanup(a.http.Close)
 	return a
 }
 
-// Addr is the host:port for canal.admin.manager.
+// Addr is for canal.admin.manager: host:port, or with HTTPS a URL.
 func (a *Admin) Addr() string { return strings.TrimPrefix(a.http.URL, "http://") }
 
 // Server sets the canal.properties.
