@@ -56,6 +56,7 @@ type Config struct {
 	manager          *Manager    // nil without an admin
 	admin            *AdminTexts // nil before it has been asked
 	findings         []Finding   // met while loading
+	detached         bool        // made from texts alone: no file is read
 }
 
 // Load reads the main properties file and the values of the server. The error

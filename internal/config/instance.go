@@ -33,6 +33,12 @@ func (c *Config) Instance(destination string) (Instance, error) {
 	if err != nil {
 		return Instance{}, fmt.Errorf("destination %s: %w", destination, err)
 	}
+	return c.readInstance(p)
+}
+
+// readInstance is Instance with the files in hand.
+func (c *Config) readInstance(p *placeholders) (Instance, error) {
+	destination := p.destination
 	meta, err := c.meta(destination)
 	if err != nil {
 		return Instance{}, err
@@ -63,19 +69,24 @@ func (c *Config) placeholders(destination string) (*placeholders, error) {
 	if c.admin != nil {
 		p.server = c.main
 	}
+	return p, c.addFiles(p)
+}
+
+// addFiles adds the files in the folder conf.
+func (c *Config) addFiles(p *placeholders) (err error) {
 	if p.global, err = readOptional(filepath.Join(c.conf, "canal.properties")); err != nil {
-		return nil, err
+		return err
 	}
 	for _, dir := range []string{c.conf, c.server.ConfDir} {
-		file := findInstanceFile(filepath.Join(dir, destination))
+		file := findInstanceFile(filepath.Join(dir, p.destination))
 		if file == "" {
 			continue
 		}
 		if p.instance, err = readOptional(file); err != nil || p.instance != nil {
-			return p, err
+			return err
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // readOptional is ReadProperties, nil for a file that does not exist.

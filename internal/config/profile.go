@@ -85,6 +85,9 @@ func (c *Config) profile(file selected) (profile, error) {
 	if name == "group-instance.xml" {
 		return profile{}, errors.New(whyGroup)
 	}
+	if c.detached {
+		return profile{meta: MetaMemory}, nil // what its file says is known on the server alone
+	}
 	data, err := readBounded(c.resource(file.value))
 	if err == nil {
 		var p profile

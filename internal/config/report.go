@@ -225,22 +225,31 @@ func (r *reporter) hidden(files fileSet) {
 
 // unknownMessage names the nearest known key when there is one near enough.
 func unknownMessage(name string) string {
+	switch best := nearestKey(name); {
+	case best == "":
+		return "unknown key; nothing reads it"
+	case strings.EqualFold(best, name):
+		return fmt.Sprintf("unknown key; names are case-sensitive: did you mean %s?", best)
+	default:
+		return fmt.Sprintf("unknown key; did you mean %s?", best)
+	}
+}
+
+// nearestKey is the known key that is most like name, "" when none is near enough.
+func nearestKey(name string) string {
 	best, bestDistance := "", 1+max(2, len(name)/6)
 	for _, k := range catalogue {
 		if k.isPattern() {
 			continue
 		}
 		if strings.EqualFold(k.Name, name) {
-			return fmt.Sprintf("unknown key; names are case-sensitive: did you mean %s?", k.Name)
+			return k.Name
 		}
 		if d := editDistance(strings.ToLower(name), strings.ToLower(k.Name)); d < bestDistance {
 			best, bestDistance = k.Name, d
 		}
 	}
-	if best == "" {
-		return "unknown key; nothing reads it"
-	}
-	return fmt.Sprintf("unknown key; did you mean %s?", best)
+	return best
 }
 
 // maxKeyLength bounds the work of editDistance; no key is nearly as long.
