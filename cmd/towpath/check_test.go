@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/towpath-cdc/towpath/internal/control"
 	"github.com/towpath-cdc/towpath/internal/meta"
 	"github.com/towpath-cdc/towpath/internal/testkit/mysqltest"
 	"github.com/towpath-cdc/towpath/test/servers"
@@ -133,7 +134,7 @@ func TestCheckServers(t *testing.T) {
 			home := checkHome(t, map[string]string{"canal.properties": checkServerFile, "a/instance.properties": "canal.instance.master.address = " + s.Addr() + "\n"})
 			run := func(args ...string) (out struct {
 				Failures, Warnings int
-				Findings           []finding
+				Findings           []control.Finding
 			}, code int) {
 				t.Helper()
 				stdout, stderr, code := towpath(t, append([]string{"check", "--format", "json", "--home", home}, args...)...)
@@ -150,7 +151,7 @@ func TestCheckServers(t *testing.T) {
 				t.Errorf("exit code %d, %+v", code, out)
 			}
 			for _, f := range out.Findings {
-				if f.Severity == severityFailure && (f.Destination != "a" || f.Source != s.Addr() || !strings.HasPrefix(f.Remedy, "GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'poor'@'%'")) {
+				if f.Severity == control.SeverityFailure && (f.Destination != "a" || f.Source != s.Addr() || !strings.HasPrefix(f.Remedy, "GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'poor'@'%'")) {
 					t.Errorf("%+v", f)
 				}
 			}

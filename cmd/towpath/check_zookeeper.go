@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/towpath-cdc/towpath/internal/check"
 	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/control"
 	"github.com/towpath-cdc/towpath/internal/meta"
 	"github.com/towpath-cdc/towpath/internal/zk"
 	"github.com/towpath-cdc/towpath/internal/zktree"
@@ -20,7 +22,7 @@ const checkTimeout = 10 * time.Second
 type treeCheck struct {
 	client   *zk.Client
 	session  *zk.Session
-	findings []finding
+	findings []control.Finding
 }
 
 // checkZooKeeper connects to ZooKeeper, if there is any to connect to.
@@ -35,7 +37,7 @@ func checkZooKeeper(ctx context.Context, c *config.Config) *treeCheck {
 		t.client, err = zk.Open(z)
 	}
 	if err != nil {
-		t.findings = append(t.findings, configFailure("", err))
+		t.findings = append(t.findings, check.Failure("", err))
 		return t
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -52,17 +54,17 @@ func checkZooKeeper(ctx context.Context, c *config.Config) *treeCheck {
 	}
 	text := fmt.Sprintf("ZooKeeper answers at %s", t.session.Server())
 	if got := t.session.Timeout(); got != o.SessionTimeout {
-		t.findings = append(t.findings, finding{Severity: severityWarning,
+		t.findings = append(t.findings, control.Finding{Severity: control.SeverityWarning,
 			Text:   fmt.Sprintf("%s, but grants a session timeout of %v instead of %v", text, got, o.SessionTimeout),
 			Remedy: "set towpath.zookeeper.session.timeout within 2 and 20 times ZooKeeper's tickTime, or change that"})
 		return t
 	}
-	t.findings = append(t.findings, finding{Severity: severityOK, Text: text})
+	t.findings = append(t.findings, control.Finding{Severity: control.SeverityOK, Text: text})
 	return t
 }
 
 func (t *treeCheck) fail(destination string, err error, remedy string) {
-	t.findings = append(t.findings, finding{Severity: severityFailure, Destination: destination, Text: "ZooKeeper: " + err.Error(), Remedy: remedy})
+	t.findings = append(t.findings, control.Finding{Severity: control.SeverityFailure, Destination: destination, Text: "ZooKeeper: " + err.Error(), Remedy: remedy})
 }
 
 // close ends the session.
@@ -75,15 +77,15 @@ func (t *treeCheck) close() {
 	_ = t.client.Close(ctx) // nothing of it stays but a session that expires
 }
 
-// records are the cursors of a destination. ok is false when they could not be
-// read; the reason is in a finding, d's or t's own.
-func (t *treeCheck) records(ctx context.Context, d *destinationCheck) (records []meta.Record, ok bool) {
+// records are the cursors of a destination; it is a check.Cursors. Without a
+// session there is nothing to tell: why is in t's own findings.
+func (t *treeCheck) records(ctx context.Context, destination string) (records []meta.Record, findings []control.Finding, ok bool) {
 	if t.session == nil {
-		return nil, false
+		return nil, nil, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	subscriptions, err := meta.ReadSubscriptions(ctx, t.session, d.name)
+	subscriptions, err := meta.ReadSubscriptions(ctx, t.session, destination)
 	for _, s := range subscriptions {
 		if s.Err != nil {
 			err = s.Err
@@ -91,9 +93,8 @@ func (t *treeCheck) records(ctx context.Context, d *destinationCheck) (records [
 		records = append(records, meta.Record{Client: s.Client, Cursor: s.Cursor, HasCursor: s.HasCursor})
 	}
 	if err != nil {
-		d.findings = append(d.findings, finding{Severity: severityFailure, Destination: d.name, Text: err.Error(),
-			Remedy: "write the node anew, or delete it to begin at the configured position"})
-		return nil, false
+		return nil, []control.Finding{{Severity: control.SeverityFailure, Destination: destination, Text: err.Error(),
+			Remedy: "write the node anew, or delete it to begin at the configured position"}}, false
 	}
-	return records, true
+	return records, nil, true
 }
