@@ -33,6 +33,10 @@ func runCheck(ctx context.Context, args []string, _ io.Reader, stdout, stderr io
 		return usageError("check", stderr, fmt.Errorf("--format %q is neither text nor json", *format))
 	}
 	c, err := home.load()
+	var away error // the admin
+	if err == nil && c.Manager() != nil {
+		c, away, err = askAdmin(ctx, home.options(), c)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "towpath check: %v\n", err)
 		return exitUsage
@@ -41,6 +45,10 @@ func runCheck(ctx context.Context, args []string, _ io.Reader, stdout, stderr io
 	if err != nil {
 		fmt.Fprintf(stderr, "towpath check: %v\n", err)
 		return exitUsage
+	}
+	if away != nil {
+		all = append(all, control.Finding{Severity: control.SeverityWarning, Text: "the admin does not answer; this is about what it said last: " + away.Error(),
+			Remedy: "see that the admin runs, and what canal.admin.manager, canal.admin.user and canal.admin.passwd say"})
 	}
 	if ctx.Err() != nil {
 		fmt.Fprintln(stderr, "towpath check: interrupted")

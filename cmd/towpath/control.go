@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
 	"time"
 
+	"github.com/towpath-cdc/towpath/internal/check"
 	"github.com/towpath-cdc/towpath/internal/cluster"
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/control"
@@ -100,6 +102,17 @@ func (h *host) parts() inspect.Parts {
 	p.Manager, p.Clients, p.Budget, p.Address = s.manager, s.clients, s.budget, s.address
 	p.Member, _ = s.member.parts()
 	return p
+}
+
+// check looks at a source with a text that is not stored yet.
+func (h *host) check(ctx context.Context, destination, content string) []control.Finding {
+	c, _ := h.current()
+	if c == nil {
+		return []control.Finding{check.Failure(destination, errors.New("the server has no configuration yet"))}
+	}
+	tree := checkZooKeeper(ctx, c)
+	defer tree.close()
+	return append(tree.findings, check.Content(ctx, check.Options{Config: c, Cursors: tree.records}, destination, content)...)
 }
 
 // steering does what an admin asks for through the admin port, and answers as

@@ -385,6 +385,11 @@ func TestAdminPortOfFiles(t *testing.T) {
 	if err := c.Call(t.Context(), control.MethodReport, control.ReportParams{}, &report); err != nil || report.ConfigSource != "files" || !report.Running {
 		t.Errorf("report %+v, %v", report, err)
 	}
+	var findings []control.Finding
+	err := c.Call(t.Context(), control.MethodCheck, control.CheckParams{Destination: "new", Content: "canal.instance.master.address = nowhere"}, &findings)
+	if err != nil || !slices.ContainsFunc(findings, func(f control.Finding) bool { return f.Severity == control.SeverityFailure && strings.Contains(f.Text, "nowhere") }) {
+		t.Errorf("check: %+v, %v", findings, err)
+	}
 
 	other := newHome(t, sourceOf(t, 1), "canal.admin.port = "+strconv.Itoa(port))
 	out := &lockedText{}
@@ -448,5 +453,38 @@ func TestManagedTLS(t *testing.T) {
 	defer plain.Close()
 	if got, err := plain.Server(t.Context(), "check"); err == nil {
 		t.Errorf("without TLS: %q", got)
+	}
+}
+
+// TestManagedCheck: check looks at what the admin says, and while it is away at what
+// the server remembers.
+func TestManagedCheck(t *testing.T) {
+	h := newManagedHome(t, 1)
+	h.instance("example", "canal.instance.filter.rgex = a")
+	check := func() (int, string) {
+		out := &lockedText{}
+		code := run(t.Context(), []string{"check", "--home", h.dir}, strings.NewReader(""), out, out)
+		return code, out.String()
+	}
+	if code, out := check(); code == exitUsage || !strings.Contains(out, "destination example") || !strings.Contains(out, "canal-admin: example/instance.properties line 6") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	x := serveHome(t, h.home)
+	h.polled(x)
+	x.stop()
+	h.admin.Down(true)
+	if code, out := check(); code == exitUsage || !strings.Contains(out, "destination example") || !strings.Contains(out, "the admin does not answer") {
+		t.Errorf("exit code %d with the admin away\n%s", code, out)
+	}
+	if err := os.Remove(filepath.Join(h.dir, "conf", "canal-admin.cache")); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := check(); code != exitUsage || !strings.Contains(out, "requestGet remote error") {
+		t.Errorf("exit code %d without anything to look at\n%s", code, out)
+	}
+	h.admin.Down(false)
+	h.server("canal.port = many")
+	if code, out := check(); code != exitUsage || !strings.Contains(out, "canal-admin: canal.properties line 7") {
+		t.Errorf("exit code %d with a wrong text\n%s", code, out)
 	}
 }

@@ -91,7 +91,7 @@ func runServer(ctx context.Context, args []string, _ io.Reader, stdout, stderr i
 	defer logs.Close()
 	recorder := inspect.NewRecorder()
 	h.logs, h.log = logs, slog.New(recorder.Handler(logs.Handler()))
-	h.inspector = inspect.New(inspect.Options{Parts: h.parts, Version: version, Started: time.Now(), Recorder: recorder, Logger: h.log})
+	h.inspector = inspect.New(inspect.Options{Parts: h.parts, Version: version, Started: time.Now(), Recorder: recorder, Check: h.check, Logger: h.log})
 	defer h.inspector.Close()
 	defer h.close()
 	if c.Manager() == nil {

@@ -61,11 +61,15 @@ func Destinations(ctx context.Context, c *config.Config, cursors Cursors) ([]con
 }
 
 // destinations are those that a server would run: the listed ones and, with
-// canal.auto.scan, those that have a folder. They are sorted.
+// canal.auto.scan, those that have a folder; or those of the admin. They are sorted.
 func destinations(c *config.Config) ([]string, error) {
 	s := c.Server()
 	names := slices.Clone(s.Destinations)
-	if s.AutoScan {
+	if remote, ok := c.AdminDestinations(); ok {
+		if s.AutoScan {
+			names = remote
+		}
+	} else if s.AutoScan {
 		folders, _, err := config.ReadFolders(s.ConfDir)
 		if err != nil {
 			return nil, fmt.Errorf("list the folders of canal.conf.dir: %w", err)

@@ -3,8 +3,10 @@ package config
 import (
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -28,6 +30,15 @@ func (c *Config) SameServer(other *Config) bool {
 		}
 	}
 	return true
+}
+
+// AdminDestinations are those for which the admin has a text, sorted; ok is false
+// without one, or before it has been asked.
+func (c *Config) AdminDestinations() (destinations []string, ok bool) {
+	if c.admin == nil {
+		return nil, false
+	}
+	return slices.Sorted(maps.Keys(c.admin.Instances())), true
 }
 
 // loadManager fills c.manager from the main file, before anything is laid under it.

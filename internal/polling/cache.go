@@ -19,6 +19,15 @@ type Texts struct {
 	Instances map[string]Text `json:"instances"` // by destination
 }
 
+// Contents are the texts of the instances without what else is known of them.
+func (t Texts) Contents() map[string]string {
+	contents := make(map[string]string, len(t.Instances))
+	for d, text := range t.Instances {
+		contents[d] = text.Content
+	}
+	return contents
+}
+
 // Cache keeps Texts in a file, which only its owner can read: there are passwords in
 // it. It is written anew as a whole, under another name first, so that a crash leaves
 // the old one or the new one.

@@ -411,7 +411,8 @@ func (f *Follower) wrong(text Text, err error) {
 	case f.again:
 		f.o.Logger.Error("the configuration of the admin does not start the server, and neither does the one before; it is tried again", "md5", text.MD5, "error", err)
 	default:
-		f.o.Logger.Error("the configuration of the admin cannot be used; the server runs as before", "md5", text.MD5, "error", err)
+		f.o.Logger.Error("the configuration of the admin cannot be used; the server runs as before", "md5", text.MD5, "error", err,
+			"remedy", "correct the server's configuration in the admin")
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -448,10 +449,7 @@ func (f *Follower) inForce(source string, t Text) {
 }
 
 func (f *Follower) putInstances(instances map[string]Text) {
-	contents := make(map[string]string, len(instances))
-	for d, t := range instances {
-		contents[d] = t.Content
-	}
+	contents := Texts{Instances: instances}.Contents()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.texts.Instances, f.contents = instances, contents

@@ -398,3 +398,38 @@ func TestFollowerWithoutScan(t *testing.T) {
 	s.admin.Server("noscan 2")
 	s.expect("use noscan 2 with a=2\n")
 }
+
+// TestLook: all that an admin says, once.
+func TestLook(t *testing.T) {
+	admin := admintest.Start(t)
+	c := NewClient(ClientOptions{Addresses: []string{"http://" + admin.Addr()}, User: admintest.User, Passwd: admintest.Hash})
+	defer c.Close()
+	check := (&target{}).Check
+	if _, err := Look(t.Context(), c, check); err == nil || !strings.Contains(err.Error(), "config is empty") {
+		t.Errorf("without a configuration: %v", err)
+	}
+	admin.Server("v1")
+	admin.Instance("a", "1")
+	admin.Instance("b", "2")
+	got, err := Look(t.Context(), c, check)
+	if err != nil || got.Server.Content != "v1\n" || len(got.Instances) != 2 || got.Contents()["b"] != "2\n" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	admin.Server("noscan")
+	if got, err = Look(t.Context(), c, check); err != nil || len(got.Instances) != 1 {
+		t.Errorf("without a scan: %+v, %v", got, err)
+	}
+	admin.Server("bad")
+	if _, err = Look(t.Context(), c, check); err == nil || err.Error() != "line 1 is bad" {
+		t.Errorf("a bad text: %v", err)
+	}
+	admin.Unknown(true)
+	if _, err = Look(t.Context(), c, check); err == nil || !strings.Contains(err.Error(), "does not know this server") {
+		t.Errorf("an unknown server: %v", err)
+	}
+	for _, r := range admin.Requests() {
+		if strings.Contains(r, "register=1") {
+			t.Errorf("looking registers: %s", r)
+		}
+	}
+}
