@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -74,6 +75,7 @@ type Server struct {
 	logs     *Logs
 	throttle throttle
 	lastID   atomic.Uint32 // of a session, for Canal's channel text
+	fillSeed func([]byte)  // with random bytes, but for tests
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
@@ -87,6 +89,7 @@ func NewServer(o ServerOptions) *Server {
 		o:         o,
 		open:      o.PasswdHash == "",
 		logs:      NewLogs(o.LogsDir),
+		fillSeed:  func(seed []byte) { rand.Read(seed) },
 		sessions:  make(map[*session]struct{}),
 		strangers: make(map[string]int),
 	}

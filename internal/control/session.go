@@ -3,12 +3,12 @@ package control
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -124,7 +124,7 @@ func (s *session) login(soft context.Context) error {
 
 // greet sends a handshake with a new seed and reads the packet that answers it.
 func (s *session) greet(soft context.Context, tls bool) (packet, error) {
-	rand.Read(s.seed[:])
+	s.server.fillSeed(s.seed[:])
 	if err := s.reply(&handshake{seeds: s.seed[:], tls: tls}); err != nil {
 		return packet{}, err
 	}
@@ -180,7 +180,17 @@ func (s *session) refuse(reason error, message string) error {
 	if err := s.reply(&ack{code: codeRefused, message: message}); err != nil {
 		return err
 	}
+	s.linger()
 	return fmt.Errorf("%w: %s", reason, message)
+}
+
+// linger lets a last answer arrive: a connection that is closed while there is
+// something to read may lose what was written. What is read is not looked at.
+func (s *session) linger() {
+	const patience, most = 500 * time.Millisecond, 64 << 10
+	if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil && s.tcp.SetDeadline(time.Now().Add(patience)) == nil {
+		_, _ = io.CopyN(io.Discard, s.tcp, most) // its end is that of the connection
+	}
 }
 
 func idleLimit(ms opt[int32]) time.Duration {
