@@ -61,8 +61,8 @@ func (i *Inspector) seek(ctx context.Context, p control.SeekParams, do bool) (*c
 
 // target checks what is asked for.
 func target(p control.SeekParams) (source.Target, error) {
-	given := 0
-	for _, is := range []bool{p.File != "", p.TimestampMs != 0, p.GTIDSet != "", p.End} {
+	given, set := 0, strings.TrimSpace(p.GTIDSet)
+	for _, is := range []bool{p.File != "", p.TimestampMs != 0, set != "", p.End} {
 		if is {
 			given++
 		}
@@ -80,10 +80,10 @@ func target(p control.SeekParams) (source.Target, error) {
 		return source.Target{}, badParams("offset %d: want a number of bytes from the begin of the file", p.Offset)
 	case p.TimestampMs < 0:
 		return source.Target{}, badParams("timestampMs %d: want milliseconds since 1970", p.TimestampMs)
-	case len(p.GTIDSet) > maxSet:
+	case len(set) > maxSet:
 		return source.Target{}, badParams("the GTID set is longer than %d bytes", maxSet)
 	}
-	return source.Target{File: p.File, Offset: p.Offset, Timestamp: p.TimestampMs, GTIDSet: strings.TrimSpace(p.GTIDSet), End: p.End}, nil
+	return source.Target{File: p.File, Offset: p.Offset, Timestamp: p.TimestampMs, GTIDSet: set, End: p.End}, nil
 }
 
 // chosen are the clients that are to move: one, or all.
@@ -162,12 +162,9 @@ func (s *seeking) plan() *control.SeekPlan {
 
 // from is where the one of the clients is that is furthest behind.
 func (s *seeking) from() (binlog.Position, bool) {
-	var records []meta.Record
-	for _, c := range s.chosen {
-		records = append(records, meta.Record{Client: c.Client, Cursor: c.Cursor, HasCursor: c.HasCursor})
-	}
-	cur, ok := meta.Earliest(records)
-	return cur.Position, ok
+	status := *s.status
+	status.Clients = s.chosen
+	return confirmed(&status)
 }
 
 // distance is how far clients go forward, in bytes of the binlog.
@@ -191,7 +188,10 @@ func (s *seeking) consequences(p *control.SeekPlan) []string {
 	to := s.at.Cursor.Position
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	_, placed := s.from()
 	switch size := sizeText(p.Bytes); {
+	case !placed:
+		say("The clients have no position yet. They begin at %s.", placeText(to))
 	case p.Backwards:
 		say("Clients get changes again that they have confirmed: %s of the binlog, from %s on.", size, placeText(to))
 		say("Tables whose layout has changed since that place may be decoded with the layout of today.")
