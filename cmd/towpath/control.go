@@ -158,7 +158,11 @@ func (s *steering) Stop() bool {
 		return false
 	}
 	defer s.h.unlock()
-	return s.h.end()
+	if !s.h.end() {
+		return false
+	}
+	s.h.stopped = true
+	return true
 }
 
 // Restart implements control.Backend.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -29,9 +30,12 @@ type host struct {
 	op   chan struct{}
 	port *adminPort // guarded by op
 
+	good    *config.Config // with which a service has started last; guarded by op
+	stopped bool           // the service was stopped on request; guarded by op
+
 	mu      sync.Mutex
-	config  *config.Config // of the service, or of the one that was stopped
-	service *service       // nil while stopped
+	config  *config.Config // of the service, or what it was tried with last
+	service *service       // nil while none runs
 }
 
 // newHost returns a host that runs nothing yet; logs and log are to be set.
@@ -123,6 +127,7 @@ func (h *host) startService(c *config.Config) error {
 		return err
 	}
 	h.set(c, s)
+	h.good, h.stopped = c, false
 	go func() { // ends with the service, which close stops
 		<-s.done
 		if s.err != nil {
@@ -152,22 +157,21 @@ func (h *host) end() bool {
 func (h *host) replace(c *config.Config) error {
 	h.lock(context.Background())
 	defer h.unlock()
-	old, running := h.current()
-	if running != nil && old.SameServer(c) {
-		h.set(c, running)
+	if running, s := h.current(); s != nil && running.SameServer(c) {
+		h.set(c, s)
 		return nil
 	}
 	h.end()
 	err := h.begin(c)
-	if err == nil || old == nil {
+	switch {
+	case err == nil || h.good == nil:
 		return err
+	case h.stopped: // and stays so; what an admin may start is what has worked
+		h.set(h.good, nil)
+		return errors.Join(err, h.openPort(h.good))
 	}
 	h.log.Error("the server does not start with the new configuration; it goes back to the one before", "error", err)
-	if running == nil { // it was stopped on request
-		h.set(old, nil)
-		return err
-	}
-	if back := h.begin(old); back != nil {
+	if back := h.begin(h.good); back != nil {
 		return fmt.Errorf("%w: %w; and with the configuration before: %w", polling.ErrDown, err, back)
 	}
 	return err

@@ -387,7 +387,9 @@ func TestAdminPortOfFiles(t *testing.T) {
 	}
 	var findings []control.Finding
 	err := c.Call(t.Context(), control.MethodCheck, control.CheckParams{Destination: "new", Content: "canal.instance.master.address = nowhere"}, &findings)
-	if err != nil || !slices.ContainsFunc(findings, func(f control.Finding) bool { return f.Severity == control.SeverityFailure && strings.Contains(f.Text, "nowhere") }) {
+	if err != nil || !slices.ContainsFunc(findings, func(f control.Finding) bool {
+		return f.Severity == control.SeverityFailure && strings.Contains(f.Text, "nowhere")
+	}) {
 		t.Errorf("check: %+v, %v", findings, err)
 	}
 
@@ -412,13 +414,9 @@ func TestManagedStopWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestManagedTLS: an admin behind HTTPS has to be one that is trusted; and the admin
-// port does TLS, and without it speaks to nobody when that is required.
-func TestManagedTLS(t *testing.T) {
-	admin, authorities := admintest.StartTLS(t)
-	stranger := launch(t, newManagedHomeOf(t, admin, 1).home)
-	stranger.says("certificate signed by unknown authority")
-
+// portCertificate is a certificate for 127.0.0.1 and its key, in PEM.
+func portCertificate(t *testing.T) (cert, key string) {
+	t.Helper()
 	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -428,18 +426,29 @@ func TestManagedTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := x509.MarshalPKCS8PrivateKey(secret)
+	secretKey, err := x509.MarshalPKCS8PrivateKey(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secretKey}))
+}
+
+// TestManagedTLS: an admin behind HTTPS has to be one that is trusted; and the admin
+// port does TLS, and without it speaks to nobody when that is required.
+func TestManagedTLS(t *testing.T) {
+	admin, authorities := admintest.StartTLS(t)
+	stranger := launch(t, newManagedHomeOf(t, admin, 1).home)
+	stranger.says("certificate signed by unknown authority")
+
+	cert, key := portCertificate(t)
 	h := newManagedHomeOf(t, admin, 1, "towpath.admin.tls.ca = "+authorities, "towpath.admin.port.tls.required = true",
 		"towpath.admin.port.tls.cert = classpath:port.pem", "towpath.admin.port.tls.key = classpath:port.key")
-	h.write(t, "port.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-	h.write(t, "port.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
+	h.write(t, "port.pem", cert)
+	h.write(t, "port.key", key)
 	serveHome(t, h.home)
 
 	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	trusted.AppendCertsFromPEM([]byte(cert))
 	o := control.ClientOptions{Address: "127.0.0.1:" + strconv.Itoa(h.adminPort), User: "admin", Password: "admin",
 		TLS: control.TLSRequired, TLSConfig: &tls.Config{RootCAs: trusted}}
 	secure := control.NewClient(o)
@@ -487,4 +496,62 @@ func TestManagedCheck(t *testing.T) {
 	if code, out := check(); code != exitUsage || !strings.Contains(out, "canal-admin: canal.properties line 7") {
 		t.Errorf("exit code %d with a wrong text\n%s", code, out)
 	}
+}
+
+// TestManagedNeitherStarts: a server that starts neither with the new text nor with
+// the one before is tried again until it does.
+func TestManagedNeitherStarts(t *testing.T) {
+	h := newManagedHome(t, 1)
+	cert, key := portCertificate(t)
+	h.write(t, "port.pem", cert)
+	h.write(t, "port.key", key)
+	h.instance("example")
+	h.server("towpath.admin.port.tls.cert = classpath:port.pem", "towpath.admin.port.tls.key = classpath:port.key")
+	x := serveHome(t, h.home)
+	rowsOf(t, h.home, 1)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	if err := os.Remove(filepath.Join(h.dir, "conf", "port.pem")); err != nil {
+		t.Fatal(err)
+	}
+	h.port = taken.Addr().(*net.TCPAddr).Port
+	h.server()
+	x.says("neither does the one before; it is tried again")
+	h.polled(x)
+	if n := x.count("neither does the one before"); n != 1 {
+		t.Errorf("it is said %d times", n)
+	}
+	taken.Close()
+	x.saysAgain("## the canal server is running now", 2)
+	addRows(h.source, 1, 2)
+	if got := strings.Join(rowsOf(t, h.home, 1), " "); got != "1" {
+		t.Errorf("rows %s", got)
+	}
+}
+
+// TestManagedStoppedStays: a server that was stopped on request is not started by a
+// text that does not work, and can be started with the one that did.
+func TestManagedStoppedStays(t *testing.T) {
+	h := newManagedHome(t, 1)
+	h.instance("example")
+	x := serveHome(t, h.home)
+	c := h.steer(t)
+	ask := func(action string) func(context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) { return c.Server(ctx, action) }
+	}
+	told(t, "stop", "1", ask("stop"))
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	h.server("canal.port = " + strconv.Itoa(taken.Addr().(*net.TCPAddr).Port))
+	x.says("the configuration of the admin cannot be used")
+	h.polled(x)
+	told(t, "check", "0", ask("check"))
+	told(t, "start", "1", ask("start"))
+	rowsOf(t, h.home, 1)
 }
