@@ -16,6 +16,8 @@ require (
 	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
+require go.yaml.in/yaml/v3 v3.0.6
+
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/BurntSushi/toml v1.6.0 // indirect

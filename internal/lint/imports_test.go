@@ -11,7 +11,7 @@ import (
 var layers = [][]string{
 	{"internal/admin/address", "internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/polling", "internal/zk", "internal/zktree", "web"},
 	{"internal/admin/database", "internal/config", "internal/meta", "internal/schema", "internal/value", "protocol"},
-	{"client", "internal/admin/identity", "internal/cluster", "internal/control", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
+	{"client", "internal/admin/identity", "internal/admin/settings", "internal/cluster", "internal/control", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
 	{"internal/admin/fleet", "internal/delivery", "internal/source"},
 	{"internal/pipeline", "internal/server"},
 	{"internal/check", "internal/instance", "internal/metrics"},
@@ -27,6 +27,7 @@ var modules = map[string][]string{
 	"github.com/go-sql-driver/mysql":                {"internal/admin/database"},
 	"github.com/klauspost/compress/zstd":            {"internal/pipeline"},
 	"github.com/pavlo-v-chernykh/keystore-go/v4":    {"internal/mysql"},
+	"go.yaml.in/yaml/v3":                            {"internal/admin/settings"},
 	"golang.org/x/crypto/argon2":                    {"internal/admin/identity"},
 	"golang.org/x/sys/unix":                         {"internal/clock"},
 	"golang.org/x/text/encoding":                    {"internal/charset"},
