@@ -9,6 +9,9 @@
 // record behind the message. Files are rotated daily and by size into
 // logs/<name>/<yyyy-MM-dd>/<name>-<yyyy-MM-dd>-<i>.log.gz, and 14 days are kept.
 //
+// The admin has one log instead, logs/admin.log, rotated into logs/admin/<yyyy-MM-dd>;
+// see Options.Single.
+//
 // Logging never stops the server: a file that cannot be written costs one
 // complaint on standard error and the lines until it works again, which are
 // counted.

@@ -42,6 +42,7 @@ const retryAfter = time.Second
 type file struct {
 	logs     *Logs
 	dir      string // logs/<folder>
+	archive  string // where the folders of the days are: the same, but for a single log
 	base     string // file name without .log
 	maxBytes int64
 

@@ -16,6 +16,7 @@ const (
 	DefaultMaxBytes     = 512 << 20 // of canal.log and <destination>.log
 	DefaultMaxMetaBytes = 32 << 20  // of meta.log
 	DefaultKeepDays     = 14
+	AdminKeepDays       = 60 // of admin.log
 )
 
 // maxFolders bounds the log folders open at a time. Records of further
@@ -31,6 +32,10 @@ type Options struct {
 	MaxBytes     int64        // 0 means DefaultMaxBytes
 	MaxMetaBytes int64        // 0 means DefaultMaxMetaBytes
 	KeepDays     int          // 0 means DefaultKeepDays
+
+	// Single is the name of the one log that all records go to, Dir/<Single>.log, as
+	// Canal Admin has it; "" for the layout of a server.
+	Single string
 
 	// Known says which destinations may have a folder; nil means all whose name
 	// can be a folder name. Clients choose names, so a server passes this.
@@ -143,7 +148,11 @@ func (l *Logs) Close() error {
 
 // write sends a record to its file and to the terminal.
 func (l *Logs) write(r *line) {
-	if f := l.file(l.main, r.destination, r.destination, l.o.MaxBytes); f != nil {
+	if l.o.Single != "" {
+		if f := l.file(l.main, l.o.Single, l.o.Single, l.o.MaxBytes); f != nil {
+			f.write(r.time, r.format(true))
+		}
+	} else if f := l.file(l.main, r.destination, r.destination, l.o.MaxBytes); f != nil {
 		f.write(r.time, r.format(false))
 	} else if f := l.file(l.main, canalFolder, canalFolder, l.o.MaxBytes); f != nil {
 		f.write(r.time, r.format(true))
@@ -170,13 +179,17 @@ func (l *Logs) file(set map[string]*file, folder, base string, maxBytes int64) *
 		return nil
 	}
 	f := &file{logs: l, dir: filepath.Join(l.o.Dir, folder), base: base, maxBytes: maxBytes}
+	f.archive = f.dir
+	if l.o.Single != "" {
+		f.dir = l.o.Dir
+	}
 	set[folder] = f
 	return f
 }
 
 // allowed refuses names that would lead out of the logs folder, and unknown ones.
 func (l *Logs) allowed(folder string) bool {
-	if folder == canalFolder {
+	if folder == canalFolder || l.o.Single != "" {
 		return true
 	}
 	if folder == "" || folder == "." || folder == ".." || len(folder) > 255 || strings.ContainsAny(folder, "/\\\x00") {

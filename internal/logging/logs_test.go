@@ -365,3 +365,23 @@ func BenchmarkHandler(b *testing.B) {
 		logger.Info("ack successfully", "client_id", 1001, "batch_id", 12345)
 	}
 }
+
+// TestSingleLog has all records in one file, whatever their destination, and the
+// files of past days below a folder of its name.
+func TestSingleLog(t *testing.T) {
+	l, c, _ := newLogs(t, Options{Single: "admin"})
+	log(l, c, slog.LevelInfo, "first day")
+	c.add(24 * time.Hour)
+	log(l, c, slog.LevelInfo, "second day", slog.String(DestinationKey, "example"))
+	l.Close()
+	text, err := os.ReadFile(filepath.Join(l.o.Dir, "admin.log"))
+	if err != nil || !strings.Contains(string(text), "second day") || strings.Contains(string(text), "first day") {
+		t.Errorf("admin.log: %s, %v", text, err)
+	}
+	if old, _ := filepath.Glob(filepath.Join(l.o.Dir, "admin", "*", "admin-*-0.log.gz")); len(old) != 1 {
+		t.Errorf("rotated files: %v", old)
+	}
+	if entries, _ := os.ReadDir(l.o.Dir); len(entries) != 2 {
+		t.Errorf("the folder has %v", entries)
+	}
+}

@@ -46,7 +46,7 @@ func (f *file) grow(err error) error {
 
 // rotated is a free name for the file in the folder of its day.
 func (f *file) rotated() (string, error) {
-	dir := filepath.Join(f.dir, f.day)
+	dir := filepath.Join(f.archive, f.day)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
@@ -68,12 +68,12 @@ func exists(name string) bool {
 // stays as it is.
 func (f *file) tidy(today time.Time) {
 	oldest := today.AddDate(0, 0, -f.logs.o.KeepDays).Format(dayLayout)
-	days, _ := os.ReadDir(f.dir)
+	days, _ := os.ReadDir(f.archive)
 	for _, day := range days {
 		if _, err := time.Parse(dayLayout, day.Name()); err != nil || !day.IsDir() {
 			continue
 		}
-		dir := filepath.Join(f.dir, day.Name())
+		dir := filepath.Join(f.archive, day.Name())
 		files, _ := os.ReadDir(dir)
 		for _, file := range files {
 			if !strings.HasPrefix(file.Name(), f.base+"-"+day.Name()+"-") {
