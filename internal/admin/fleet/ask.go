@@ -172,7 +172,7 @@ func (d *details) forgetOld(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	maps.DeleteFunc(d.all, func(_ detailKey, s *shared[*control.InstanceReport]) bool {
-		_, _, at := s.last()
+		_, at := s.last()
 		return now.Sub(at) > watchTime && !s.busy()
 	})
 }
@@ -202,6 +202,6 @@ func (f *Fleet) InstanceReport(ctx context.Context, v *InstanceView) (*control.I
 	if err == nil && report == nil {
 		err = context.DeadlineExceeded
 	}
-	_, _, at := s.last()
+	_, at := s.last()
 	return report, at, err
 }

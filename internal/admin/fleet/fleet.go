@@ -58,6 +58,9 @@ const (
 	lookAge = time.Second
 	// answerTime is for how long whoever asks for a status waits for looks.
 	answerTime = 900 * time.Millisecond
+	// snapshotAge is for how long a look counts for a Snapshot: somewhat longer than
+	// Run takes to make a new one.
+	snapshotAge = 3 * time.Second
 	// snapshotTime is for how long whoever wants a Snapshot waits for looks.
 	snapshotTime = 100 * time.Millisecond
 

@@ -74,7 +74,7 @@ type host struct {
 }
 
 func newHost(id int64, to string, f *Fleet) *host {
-	h := &host{id: id, address: to, fleet: f, state: &State{Status: StatusUnreachable, Since: f.Now(), Err: errNotAsked}}
+	h := &host{id: id, address: to, fleet: f, state: &State{Status: StatusUnreachable, Since: f.Now(), Err: ErrNotAsked}}
 	if to == "" {
 		h.state.Err = ErrNoAddress
 		return h
@@ -91,8 +91,10 @@ func newHost(id int64, to string, f *Fleet) *host {
 
 // Errors of servers that are not even asked.
 var (
+	// ErrNoAddress says that the server cannot be asked as it is stored.
 	ErrNoAddress = errors.New("no address or admin port is stored for the server")
-	errNotAsked  = errors.New("the server has not been asked yet")
+	// ErrNotAsked says that the first look at the server has not ended yet.
+	ErrNotAsked = errors.New("the server has not been asked yet")
 )
 
 // adminAddress is ip:port of the admin port; "" when there is none.
@@ -241,7 +243,7 @@ func (h *host) seen(epoch int, s State, err error) {
 		h.backoff, h.retry = 0, time.Time{}
 	}
 	s.Since = old.Since
-	if s.Status != old.Status || old.At.IsZero() {
+	if s.Status != old.Status || errors.Is(old.Err, ErrNotAsked) {
 		s.Since = now
 	}
 	if s.Report != nil {

@@ -167,7 +167,7 @@ func (f *Fleet) expireCluster(ctx context.Context, c database.Cluster) {
 	if e, err := f.ensemble(ctx, c); err == nil {
 		e.overview.expire()
 	}
-	r, _, _ := f.rows.last()
+	r, _ := f.rows.last()
 	if r == nil {
 		return
 	}

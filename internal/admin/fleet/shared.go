@@ -24,35 +24,48 @@ type shared[T any] struct {
 // the answer before is given, if there was one. ask gets the lifetime of f and has
 // to end by itself.
 func (s *shared[T]) get(ctx context.Context, f *Fleet, maxAge time.Duration, ask func(ctx context.Context) (T, error)) (T, error) {
-	s.mu.Lock()
-	if !s.at.IsZero() && f.Now().Sub(s.at) < maxAge {
-		defer s.mu.Unlock()
-		return s.value, s.err
-	}
-	if s.flight == nil {
-		flight := make(chan struct{})
-		if !f.start(func() { s.fill(f, flight, ask) }) {
-			s.mu.Unlock()
-			var none T
-			return none, errClosed
+	for {
+		s.mu.Lock()
+		if !s.at.IsZero() && f.Now().Sub(s.at) < maxAge {
+			defer s.mu.Unlock()
+			return s.value, s.err
 		}
-		s.flight = flight
-	}
-	flight := s.flight
-	s.mu.Unlock()
+		begun := f.Now()
+		if s.flight == nil {
+			flight := make(chan struct{})
+			if !f.start(func() { s.fill(f, flight, ask) }) {
+				s.mu.Unlock()
+				var none T
+				return none, errClosed
+			}
+			s.flight = flight
+		}
+		flight := s.flight
+		s.mu.Unlock()
 
-	var late error
-	select {
-	case <-flight:
-	case <-ctx.Done():
-		late = context.Cause(ctx)
+		var late error
+		select {
+		case <-flight:
+		case <-ctx.Done():
+			late = context.Cause(ctx)
+		}
+		if value, ok, err := s.answer(begun, late); ok {
+			return value, err
+		} // else it has expired meanwhile
 	}
+}
+
+// answer is the one after begun, or with late any that there is.
+func (s *shared[T]) answer(begun time.Time, late error) (value T, ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.at.IsZero() {
-		return s.value, late
+	switch {
+	case s.at.IsZero():
+		return value, late != nil, late
+	case late == nil && s.at.Before(begun):
+		return value, false, nil
 	}
-	return s.value, s.err
+	return s.value, true, s.err
 }
 
 func (s *shared[T]) fill(f *Fleet, flight chan struct{}, ask func(ctx context.Context) (T, error)) {
@@ -66,10 +79,10 @@ func (s *shared[T]) fill(f *Fleet, flight chan struct{}, ask func(ctx context.Co
 }
 
 // last is the answer before, and when it was given.
-func (s *shared[T]) last() (T, error, time.Time) {
+func (s *shared[T]) last() (value T, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.value, s.err, s.at
+	return s.value, s.at
 }
 
 // busy tells whether it is being asked.

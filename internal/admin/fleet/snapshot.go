@@ -165,7 +165,7 @@ func (v *InstanceView) StateOn(s *ServerView) (state string, report *control.Ins
 }
 
 // Snapshot tells how everything is. It looks at servers that were not looked at
-// for two seconds, and waits a tenth of a second for them at most.
+// for some seconds, and waits a tenth of a second for them at most.
 func (f *Fleet) Snapshot(ctx context.Context) (*Snapshot, error) {
 	r, err := f.readRows(ctx)
 	if err != nil {
@@ -177,7 +177,7 @@ func (f *Fleet) Snapshot(ctx context.Context) (*Snapshot, error) {
 	}
 	waiting, cancel := context.WithTimeout(ctx, snapshotTime)
 	defer cancel()
-	f.refresh(waiting, hosts, watchedPeriod)
+	f.refresh(waiting, hosts, snapshotAge)
 	return f.build(ctx)
 }
 
@@ -200,7 +200,7 @@ func (f *Fleet) join(r *rows) *Snapshot {
 	}
 	for _, row := range r.clusters {
 		c := &ClusterView{Row: row, Config: configOf(r.ofCluster, row.ID)}
-		if check, _, at := f.zoo.check(r.ensembleKey(row)).last(); !at.IsZero() {
+		if check, at := f.zoo.check(r.ensembleKey(row)).last(); !at.IsZero() {
 			c.ZooKeeper = &check
 		}
 		s.Clusters = append(s.Clusters, c)

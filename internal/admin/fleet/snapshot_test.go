@@ -139,7 +139,7 @@ func TestSnapshotDoesNotWait(t *testing.T) {
 	if took := time.Since(begun); took > 10*snapshotTime {
 		t.Errorf("it took %v", took)
 	}
-	if s.Server(1).Status != StatusUnreachable || s.Server(1).Err != errNotAsked {
+	if s.Server(1).Status != StatusUnreachable || s.Server(1).Err != ErrNotAsked {
 		t.Errorf("the late one: %+v", s.Server(1).State)
 	}
 	close(late.hold)
