@@ -60,9 +60,15 @@ var (
 	ErrNoTLS = errors.New("the server does not offer TLS, which is required")
 	// ErrClosed is every call's error after Close.
 	ErrClosed = errors.New("client is closed")
-	// errUnsupported is Canal Admin's text.
-	errUnsupported = errors.New("unsupported version at this client.")
 )
+
+// errUnsupported is what Canal Admin says of a handshake without version 1.
+const errUnsupported = canalError("unsupported version at this client.")
+
+// canalError is an error with a text of Canal's, which people search for.
+type canalError string
+
+func (e canalError) Error() string { return string(e) }
 
 // AckError is a failure that the server answered.
 type AckError struct {

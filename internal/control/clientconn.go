@@ -47,13 +47,15 @@ func dial(ctx context.Context, o *ClientOptions) (*clientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &clientConn{conn: nc, in: bufio.NewReader(nc)}
+	c := clientOf(nc)
 	if err := c.within(ctx, func() error { return c.login(ctx, o) }); err != nil {
 		c.close()
 		return nil, err
 	}
 	return c, nil
 }
+
+func clientOf(nc net.Conn) *clientConn { return &clientConn{conn: nc, in: bufio.NewReader(nc)} }
 
 func (c *clientConn) close() {
 	if c.expiry != nil {

@@ -56,12 +56,10 @@ func (l *Logs) Read(ctx context.Context, p LogReadParams) (*LogPage, error) {
 	defer f.Close()
 	var t text
 	if strings.HasSuffix(name, ".gz") {
-		select {
-		case l.gz <- struct{}{}:
-			defer func() { <-l.gz }()
-		case <-ctx.Done():
-			return nil, logError(fmt.Errorf("wait for another compressed log: %w", context.Cause(ctx)))
+		if err := l.gzTurn(ctx); err != nil {
+			return nil, logError(err)
 		}
+		defer l.gzDone()
 		t, err = newPacked(ctx, f)
 	} else {
 		t, err = newPlain(f)
@@ -122,6 +120,19 @@ func readAt(r io.ReaderAt, start, end int64) ([]byte, error) {
 	}
 	return buf[:n], err
 }
+
+// gzTurn waits until no other compressed file is read: that is much work, and one
+// at a time is enough. gzDone ends the turn.
+func (l *Logs) gzTurn(ctx context.Context) error {
+	select {
+	case l.gz <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another compressed log: %w", context.Cause(ctx))
+	}
+}
+
+func (l *Logs) gzDone() { <-l.gz }
 
 // packed reads at an offset of what is in a compressed file by unpacking all that
 // is before.
@@ -202,10 +213,12 @@ func (s *slice) Write(b []byte) (int, error) {
 }
 
 // gzTail reads the end of what is in a compressed file.
-func (l *Logs) gzTail(f *os.File) ([]byte, error) {
-	l.gz <- struct{}{}
-	defer func() { <-l.gz }()
-	p := &packed{ctx: context.Background(), f: f}
+func (l *Logs) gzTail(ctx context.Context, f *os.File) ([]byte, error) {
+	if err := l.gzTurn(ctx); err != nil {
+		return nil, err
+	}
+	defer l.gzDone()
+	p := &packed{ctx: ctx, f: f}
 	end := &ring{}
 	if _, err := p.unpack(end); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package control
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,9 +26,9 @@ const (
 )
 
 // The failures of Logs that have a text in Canal.
-var (
-	errPath  = errors.New("Invalid destination path")
-	errNoDir = errors.New("Parameter 'directory' is not a directory")
+const (
+	errPath  = canalError("Invalid destination path")
+	errNoDir = canalError("Parameter 'directory' is not a directory")
 )
 
 // Logs reads the log files below one folder, which holds one folder per
@@ -180,7 +181,7 @@ func ignoreGone(err error) error {
 // last line end counts as one, so that of a log that ends with one there are
 // lines - 1. No more than 4 MiB are read, lines before that are left out. A file
 // that does not exist is empty; lines below 0 is all of it.
-func (l *Logs) Tail(destination, name string, lines int) (string, error) {
+func (l *Logs) Tail(ctx context.Context, destination, name string, lines int) (string, error) {
 	f, name, err := l.openFile(destination, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -194,7 +195,7 @@ func (l *Logs) Tail(destination, name string, lines int) (string, error) {
 	}
 	var text []byte
 	if strings.HasSuffix(name, ".gz") {
-		text, err = l.gzTail(f)
+		text, err = l.gzTail(ctx, f)
 	} else {
 		text, err = tail(f)
 	}

@@ -288,7 +288,7 @@ func (s *session) answer(ctx context.Context, p *packet) ack {
 	case typeInstance:
 		reply, err = s.server.instanceAction(p.body)
 	case typeLog:
-		reply, err = s.server.logAction(p.body)
+		reply, err = s.server.logAction(ctx, p.body)
 	case typeRequest:
 		reply, err = s.server.request(ctx, p.body)
 	default:
@@ -351,7 +351,7 @@ func (s *Server) instanceAction(body []byte) (ack, error) {
 
 // logAction reads logs as Canal does: every action but list is that for lines,
 // and the server's own file cannot be chosen.
-func (s *Server) logAction(body []byte) (ack, error) {
+func (s *Server) logAction(ctx context.Context, body []byte) (ack, error) {
 	m, err := parseLogAdmin(body)
 	if err != nil {
 		return ack{}, err
@@ -368,7 +368,7 @@ func (s *Server) logAction(body []byte) (ack, error) {
 		names, err := s.logs.Names(destination)
 		return ack{message: strings.Join(names, ",")}, err
 	}
-	text, err := s.logs.Tail(destination, file, int(m.count.value))
+	text, err := s.logs.Tail(ctx, destination, file, int(m.count.value))
 	return ack{message: text}, err
 }
 
