@@ -159,9 +159,28 @@ func Content(ctx context.Context, o Options, destination, content string) []cont
 		return append(all, failures(destination, err)...)
 	}
 	if o.Config == nil {
-		in.Meta = config.MetaMemory // so that no position is looked for
+		all = append(all, withoutFiles(&in)...)
 	}
 	return append(all, Source(ctx, in, o.Cursors)...)
+}
+
+// withoutFiles keeps a check from reading files where the instance is not to run:
+// the texts may come from somebody who may not know what is in them.
+func withoutFiles(in *config.Instance) (all []control.Finding) {
+	in.Meta = config.MetaMemory // so that no position is looked for
+	for _, e := range []*config.Endpoint{&in.Master, &in.Standby} {
+		if e.TLS.TrustStore.URL == "" && e.TLS.ClientStore.URL == "" {
+			continue
+		}
+		e.TLS.TrustStore, e.TLS.ClientStore = config.KeyStore{}, config.KeyStore{}
+		if strings.HasPrefix(e.TLS.Mode, "VERIFY_") {
+			e.TLS.Mode = "REQUIRED"
+		}
+		all = append(all, control.Finding{Severity: control.SeverityWarning, Destination: in.Destination, Source: e.Address,
+			Text:   "the key stores are files of the server that is to run the destination, and are not looked at here: the certificate of the source is not verified by this check, and none is presented to it",
+			Remedy: "have the check made by that server"})
+	}
+	return all
 }
 
 // remarks are the findings for problems with a text, without its errors: those

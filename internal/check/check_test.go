@@ -74,6 +74,7 @@ func TestContent(t *testing.T) {
 		{"wrong values", Options{Server: login}, address(sound) + "canal.instance.transaction.size = x\ncanal.instance.gtidon = y\n", control.SeverityFailure, []string{"gtidon", `"y"`}},
 		{"unknown key", Options{Server: login}, address(sound) + "canal.instance.gtdon = true\n", control.SeverityWarning, []string{"line 2: canal.instance.gtdon", "did you mean canal.instance.gtidon?"}},
 		{"overruled", Options{Server: login}, address(sound) + "canal.instance.dbUsername = mine\n", control.SeverityWarning, []string{"line 2: canal.instance.dbUsername: without effect"}},
+		{"key store", Options{Server: login}, address(sound) + "canal.instance.master.trustCertificateKeyStoreUrl = file:/etc/passwd\n", control.SeverityWarning, []string{sound.Address(), "key stores", "not looked at here"}},
 		{"wrong server text", Options{Server: "canal.port = x"}, address(sound), control.SeverityFailure, []string{"canal.port"}},
 		{"cannot be read", Options{Server: login}, `a = \u1`, control.SeverityFailure, []string{"malformed"}},
 	} {
