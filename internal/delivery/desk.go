@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -21,6 +22,10 @@ type Options struct {
 	// BatchIDAt or BatchIDOf, so that a late ack for a batch of its predecessor is refused
 	// and cannot hit a batch of its own.
 	FirstBatchID int64
+
+	// NextIDs are the ids that clients get first instead, by client: those of
+	// Desk.NextIDs, for a desk that follows another one without clients noticing.
+	NextIDs map[int16]int64
 
 	// Guard says whether the desk may serve; nil is always.
 	Guard Guard
@@ -288,7 +293,7 @@ func (d *Desk) Ack(ctx context.Context, c meta.Client, id int64) error {
 		return err
 	}
 	defer d.mu.Unlock()
-	if d.foreign(id) {
+	if d.foreign(c, id) {
 		return nil
 	}
 	if !d.meta.HasSubscription(c) {
@@ -381,13 +386,35 @@ func (d *Desk) Rollback(ctx context.Context, c meta.Client, id int64) error {
 // handed out again, so an ack of it changes nothing; and it is no error,
 // because Java's cluster client, when a connection breaks, repeats the ack on the
 // next server, takes an error for the answer to its next get, and turns away.
-func (d *Desk) foreign(id int64) bool { return id > 0 && id < d.o.FirstBatchID }
+func (d *Desk) foreign(c meta.Client, id int64) bool { return id > 0 && id < d.firstID(c) }
+
+// firstID is the first batch id that c gets of this desk.
+func (d *Desk) firstID(c meta.Client) int64 {
+	if id, ok := d.o.NextIDs[c.ID]; ok {
+		return id
+	}
+	return d.o.FirstBatchID
+}
+
+// NextIDs are the ids of the batches that clients would get next, by client.
+func (d *Desk) NextIDs() map[int16]int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ids := maps.Clone(d.o.NextIDs)
+	if ids == nil {
+		ids = make(map[int16]int64)
+	}
+	for id, l := range d.batches {
+		ids[id] = l.next
+	}
+	return ids
+}
 
 // ledger returns the outstanding batches of c.
 func (d *Desk) ledger(c meta.Client) *ledger {
 	l := d.batches[c.ID]
 	if l == nil {
-		l = &ledger{next: d.o.FirstBatchID}
+		l = &ledger{next: d.firstID(c)}
 		d.batches[c.ID] = l
 	}
 	return l
