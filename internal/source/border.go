@@ -10,9 +10,8 @@ import (
 // limit says where a search through a binlog file ends.
 type limit struct {
 	time   int64           // first event at or after it, ms since the epoch; 0 for none
-	offset int64           // first event that ends after it; 0 for none
+	offset int64           // first event that ends after it, but for those that describe the file; 0 for none
 	end    binlog.Position // the end of the whole log, so that the search does not wait there
-	head   bool            // only what describes the file, before the first change
 	set    *history        // first transaction that is not in it; nil for none
 }
 
@@ -51,7 +50,7 @@ func (f *borderFinder) event(ev []byte) (done bool, err error) {
 	case binlog.EventRotate:
 		return f.rotate(h, ev)
 	}
-	if f.beyond(h) || f.limit.head && f.found && !describesFile(h.Type) {
+	if f.beyond(h) {
 		return true, nil
 	}
 	if err := f.follow(h, ev); err != nil {
@@ -82,6 +81,9 @@ func describesFile(t binlog.EventType) bool {
 func (f *borderFinder) beyond(h binlog.Header) bool {
 	if h.Flags&binlog.FlagArtificial != 0 {
 		return false
+	}
+	if f.limit.offset > 0 && describesFile(h.Type) {
+		return false // the begin of a file is a border, however early the limit is
 	}
 	if f.limit.time > 0 && h.Timestamp > 0 && int64(h.Timestamp)*1000 >= f.limit.time {
 		return true

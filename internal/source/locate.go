@@ -128,19 +128,12 @@ func (l *locator) inFile(ctx context.Context, t Target) (binlog.Position, error)
 	if err := l.r.available(ctx, binlog.Position{File: t.File, Offset: t.Offset}); err != nil {
 		return binlog.Position{}, err
 	}
-	lim := limit{offset: t.Offset, end: l.end}
-	if t.Offset <= 4 {
-		lim = limit{head: true, end: l.end}
-	}
-	return l.border(ctx, t.File, lim)
+	return l.border(ctx, t.File, limit{offset: max(t.Offset, 4), end: l.end})
 }
 
 // border is the last border before a limit in a file.
 func (l *locator) border(ctx context.Context, file string, lim limit) (binlog.Position, error) {
 	p, found, err := l.a.scan(ctx, file, lim)
-	if err == nil && !found { // the offset is in what describes the file
-		p, found, err = l.a.scan(ctx, file, limit{head: true, end: l.end})
-	}
 	if err == nil && !found {
 		err = l.r.gone(ctx, binlog.Position{File: file}, "no transaction border was found in "+file, nil)
 	}
@@ -151,7 +144,7 @@ func (l *locator) border(ctx context.Context, file string, lim limit) (binlog.Po
 func (l *locator) atTime(ctx context.Context, ms int64) (binlog.Position, error) {
 	st, err := l.r.byTime(ctx, binlog.Position{Timestamp: ms}, ms, "")
 	if err == nil && l.r.gtidMode && st.position.GTIDSet == "" {
-		return l.border(ctx, st.position.File, limit{head: true, end: l.end}) // it is the begin of the oldest file
+		return l.border(ctx, st.position.File, limit{offset: 4, end: l.end}) // it is the begin of the oldest file
 	}
 	return st.position, err
 }
@@ -199,7 +192,7 @@ func (l *locator) fileOf(ctx context.Context, set *history) (string, error) {
 		if failed != nil {
 			return true
 		}
-		p, err := l.border(ctx, l.files[i].Name, limit{head: true, end: l.end})
+		p, err := l.border(ctx, l.files[i].Name, limit{offset: 4, end: l.end})
 		if err != nil {
 			failed = err
 			return true
