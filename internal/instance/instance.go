@@ -34,8 +34,11 @@ type Options struct {
 	Lease     *cluster.Lease
 	ZooKeeper *zk.Client
 
-	Move    *Move         // of the cursors, before anything is read from them; nil for none
-	Carried []meta.Record // that cursors kept in memory begin with
+	Move *Move // of the cursors, before anything is read from them; nil for none
+
+	// What is left of an instance in the place of which this one starts.
+	Carried []meta.Record   // that cursors kept in memory begin with
+	NextIDs map[int16]int64 // of batches, by client
 }
 
 // Instance is the running pipeline of one destination. Start makes it, Stop
@@ -80,7 +83,7 @@ func Start(o Options) (*Instance, error) {
 		return nil, errors.Join(fmt.Errorf("destination %s: %w", c.Destination, err), i.meta.Close())
 	}
 	i.Desk = delivery.New(c.Destination, i.store, i.meta, i.address, delivery.Options{
-		FirstBatchID: firstBatchID(i.meta, o.Lease), Guard: guard(o.Lease), Begin: i.pipeline.Begin, SetFilter: i.setFilter, Hooks: i.hooks()})
+		FirstBatchID: firstBatchID(i.meta, o.Lease), NextIDs: o.NextIDs, Guard: guard(o.Lease), Begin: i.pipeline.Begin, SetFilter: i.setFilter, Hooks: i.hooks()})
 	if err = i.Desk.ApplyFilters(); err != nil {
 		// A filter that was accepted before and is not any more: the stored
 		// subscription keeps it, the configured one is in force.

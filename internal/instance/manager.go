@@ -165,7 +165,7 @@ func (m *Manager) startFailed(destination string, err error) error {
 func (m *Manager) openMoved(old *Instance, c config.Instance, l *cluster.Lease, mv *Move) (*Instance, error) {
 	o := Options{Config: c, Lease: l}
 	if old != nil {
-		o.Carried = old.meta.Snapshot()
+		o.Carried, o.NextIDs = old.meta.Snapshot(), old.NextIDs()
 	}
 	o.Move = mv
 	in, err := m.open(o)

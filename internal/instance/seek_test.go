@@ -9,7 +9,6 @@ import (
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/meta"
 	"github.com/towpath-cdc/towpath/internal/source"
-	"github.com/towpath-cdc/towpath/internal/testkit/mysqltest"
 )
 
 // begin is the cursor of a client that has seen nothing of a fake server's log.
@@ -159,7 +158,7 @@ func TestSeekRefused(t *testing.T) {
 // TestLocate finds places in a fake server's log.
 func TestLocate(t *testing.T) {
 	in := install(t)
-	s := mysqltest.Start(t, mysqltest.NewLog("mysql-bin", 1_700_000_000))
+	s := database(t, 0)
 	var begins []binlog.Position
 	for n := range 6 {
 		if n == 3 {
