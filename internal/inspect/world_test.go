@@ -27,7 +27,9 @@ import (
 	"github.com/towpath-cdc/towpath/internal/testkit/mysqltest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // what the test servers keep
+}
 
 // world is a server with an Inspector.
 type world struct {
