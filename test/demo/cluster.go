@@ -19,6 +19,7 @@ import (
 
 const (
 	destination = "example"
+	clusterName = "zookeeper"
 
 	// sessionTimeout is shorter than the default of 10 s, for impatient onlookers.
 	sessionTimeout = 4 * time.Second
@@ -31,6 +32,7 @@ const (
 type group struct {
 	program string
 	zk      *servers.ZooKeeper
+	admin   *admin
 	look    *zk.Session // of an onlooker
 	members []*member
 	tail    *tail
@@ -45,8 +47,9 @@ type member struct {
 
 // showCluster plays the second act: a server that dies is replaced.
 func showCluster(ctx context.Context, o options, dir string, db *servers.Server, out *printer) (err error) {
-	out.title("A cluster: three ZooKeeper servers, two towpath servers, one destination")
-	out.note(fmt.Sprintf("The same configuration, with canal.zkServers and default-instance.xml.\n"+
+	out.title("A cluster: three ZooKeeper servers, an admin, two towpath servers, one destination")
+	out.note(fmt.Sprintf("The same configuration, with canal.zkServers and default-instance.xml, is stored\n"+
+		"in the admin. The servers have one short file that names it.\n"+
 		"ZooKeeper's session timeout is %g s here; the default is 10 s.", sessionTimeout.Seconds()))
 	began := time.Now()
 	g := &group{program: o.program}
@@ -64,13 +67,21 @@ func showCluster(ctx context.Context, o options, dir string, db *servers.Server,
 		return err
 	}
 	defer g.stop()
-	for _, name := range []string{"a", "b"} {
+	began = time.Now()
+	if g.admin, err = startAdmin(ctx, o.program, filepath.Join(dir, "admin")); err != nil {
+		return err
+	}
+	if err := g.admin.fill(ctx, o.samples, clusterName, g.zk.Addr(), db.Addr()); err != nil {
+		return err
+	}
+	out.done("towpath admin", "http://"+g.admin.address, began)
+	for _, name := range []string{"kaven", "luna"} {
 		began = time.Now()
-		m, err := g.start(ctx, o, filepath.Join(dir, name), db.Addr())
+		m, err := g.start(ctx, filepath.Join(dir, name), name)
 		if err != nil {
 			return err
 		}
-		out.done("towpath server", m.address, began)
+		out.done("towpath server", m.address+", "+name, began)
 	}
 	began = time.Now()
 	if g.tail, err = startTail(o.program, dir, []string{"--zk", g.zk.Addr()}, o.colour); err != nil {
@@ -89,17 +100,27 @@ func showCluster(ctx context.Context, o options, dir string, db *servers.Server,
 	if err := g.faults(ctx, db, out); err != nil {
 		return err
 	}
-	if o.keep {
-		g.keep(ctx, db, out)
-	}
+	g.keep(ctx, o, db, out)
 	return nil
 }
 
-// keep tells how to go on by hand and waits for an interrupt.
-func (g *group) keep(ctx context.Context, db *servers.Server, out *printer) {
+// keep leaves everything running for as long as o says, and tells how to go on
+// by hand.
+func (g *group) keep(ctx context.Context, o options, db *servers.Server, out *printer) {
 	g.tail.stop()
+	until := "until Ctrl-C"
+	if o.keep > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.keep)
+		defer cancel()
+		until = fmt.Sprintf("for %s more, or until Ctrl-C", o.keep)
+	}
+	out.title("The admin shows it all")
+	out.note(fmt.Sprintf(`  address   http://%s
+  user      admin
+  password  %s`, g.admin.address, g.admin.password))
 	out.title("Go on by hand")
-	out.note(fmt.Sprintf(`Everything keeps running until Ctrl-C. In other terminals:
+	out.note(fmt.Sprintf(`Everything keeps running %[9]s. In other terminals:
   see the changes     %[2]s tail --zk %[3]s
   or as JSON          %[2]s tail --zk %[3]s --format json
   change something    mariadb -h 127.0.0.1 -P %[1]d -u root shop
@@ -107,22 +128,15 @@ func (g *group) keep(ctx context.Context, db *servers.Server, out *printer) {
   kill a server       kill -9 %[4]d   or   kill -9 %[5]d
   the metrics         curl -s %[6]s
   the log             tail -f %[7]s
-  the configuration   ls -R %[8]s`,
+  its one file        cat %[8]s`,
 		db.Port, g.program, g.zk.Addr(), g.members[0].cmd.Process.Pid, g.members[1].cmd.Process.Pid, g.members[0].metrics,
-		filepath.Join(g.members[0].home, "logs/example/example.log"), filepath.Join(g.members[0].home, "conf")))
+		filepath.Join(g.members[0].home, "logs/example/example.log"), filepath.Join(g.members[0].home, "conf/canal_local.properties"), until))
 	<-ctx.Done()
 }
 
 // start starts one more server and waits until it competes.
-func (g *group) start(ctx context.Context, o options, home, source string) (*member, error) {
-	p, err := writeHome(home, o.samples, source)
-	if err != nil {
-		return nil, err
-	}
-	err = set(filepath.Join(home, "conf/canal.properties"), map[string]string{
-		"canal.zkServers":                  g.zk.Addr(),
-		"canal.instance.global.spring.xml": "classpath:spring/default-instance.xml",
-	})
+func (g *group) start(ctx context.Context, home, name string) (*member, error) {
+	p, err := g.admin.home(home, clusterName, name)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +162,9 @@ func (g *group) stop() {
 		if m.process != nil {
 			m.process.stop()
 		}
+	}
+	if g.admin != nil && g.admin.process != nil {
+		g.admin.process.stop()
 	}
 }
 

@@ -24,8 +24,11 @@ func main() {
 	var o options
 	flag.StringVar(&o.program, "towpath", "bin/towpath", "the `program` to show")
 	flag.StringVar(&o.samples, "conf", "conf", "the sample configuration `DIR`")
-	flag.BoolVar(&o.keep, "keep", false, "afterwards keep everything running until an interrupt")
+	flag.DurationVar(&o.keep, "keep", -1, "afterwards keep everything running for so long, 0 for until an interrupt (default 0 in a terminal, else 30s)")
 	flag.Parse()
+	if o.keep < 0 && !isTerminal(os.Stdout) {
+		o.keep = unwatched
+	}
 	o.colour = isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == ""
 	o.columns = columnsOf(os.Stdout)
 
@@ -42,12 +45,15 @@ func main() {
 
 // options are the flags and what follows from where the output goes.
 type options struct {
-	program string // towpath
-	samples string // folder of the sample configuration
-	keep    bool   // wait for ctx at the end
+	program string        // towpath
+	samples string        // folder of the sample configuration
+	keep    time.Duration // how long to wait at the end; 0 or less: until ctx ends
 	colour  bool
 	columns int // of the terminal; 0 when it is none
 }
+
+// unwatched is how long everything is kept running when nobody sits in front of it.
+const unwatched = 30 * time.Second
 
 // How long is waited for a start, and for a change to arrive. Both take far less
 // than a second on an idle machine.

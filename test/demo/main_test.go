@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/towpath-cdc/towpath/test/servers"
 )
@@ -20,7 +21,7 @@ func TestDemo(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	var out bytes.Buffer
-	if err := run(t.Context(), options{program: program, samples: "../../conf"}, &out); err != nil {
+	if err := run(t.Context(), options{program: program, samples: "../../conf", keep: time.Second}, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	if !strings.Contains(out.String(), "Everything arrived") {

@@ -141,6 +141,5 @@ func millis(d time.Duration) string  { return fmt.Sprintf("%d ms", d.Millisecond
 func (p *printer) ending() {
 	p.note(`
 Everything this started is stopped and its files are gone.
-  keep it running to play with   go run ./test/demo -keep
   read your own database         README.md, "Quick start"`)
 }
