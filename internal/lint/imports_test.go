@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"internal/admin/fleet", "internal/delivery", "internal/source"},
 	{"internal/pipeline", "internal/server"},
 	{"internal/check", "internal/instance", "internal/metrics"},
-	{"internal/inspect"},
+	{"internal/admin/api", "internal/inspect"},
 	{"cmd/towpath"},
 }
 

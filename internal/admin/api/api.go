@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/towpath-cdc/towpath/internal/admin/address"
 	"github.com/towpath-cdc/towpath/internal/admin/database"
 	"github.com/towpath-cdc/towpath/internal/admin/identity"
 )
@@ -35,12 +36,11 @@ type Fleet interface {
 
 // Options is what an API works with.
 type Options struct {
-	Identity interface {
-		Authenticate(ctx context.Context, token string) (identity.Principal, error)
-	}
-	Fleet   Fleet
-	Logger  *slog.Logger
-	Version string // of the admin
+	DB       *database.DB
+	Identity *identity.Service
+	Fleet    Fleet
+	Logger   *slog.Logger
+	Version  string // of the admin
 
 	// UI are the files of the web pages, with index.html at its root; nil when
 	// there are none, and then only the calls are answered.
@@ -52,9 +52,8 @@ type Options struct {
 	// DateFormat and TimeZone are spring.jackson.date-format and time-zone; empty
 	// for what Canal ships: yyyy-MM-dd HH:mm:ss and GMT+8.
 	DateFormat, TimeZone string
-	// AllowedAddresses are the networks (CIDR) that addresses of servers must lie
-	// in; when there are none, see addressRules.
-	AllowedAddresses []string
+	// Addresses say where servers may be.
+	Addresses address.Rules
 	// Origins are the sites that may call from a browser, as scheme://host[:port];
 	// "*" lets all in, as Canal does. None by default.
 	Origins []string
@@ -66,6 +65,10 @@ type Options struct {
 // API answers HTTP requests. It is made by New and safe for concurrent use.
 type API struct {
 	Options
+	Polls Polls // when servers last asked
+
+	db          *database.DB
+	identity    *identity.Service
 	fleet       Fleet
 	log         *slog.Logger
 	dates       dateFormat
@@ -86,6 +89,8 @@ func New(o Options) (*API, error) {
 	}
 	a := &API{
 		Options:     o,
+		db:          o.DB,
+		identity:    o.Identity,
 		fleet:       o.Fleet,
 		log:         o.Logger,
 		dates:       dates,
@@ -97,6 +102,12 @@ func New(o Options) (*API, error) {
 		return nil, err
 	}
 	a.mux.HandleFunc("/api/", a.serveUnknown)
+	a.userRoutes()
+	a.clusterRoutes()
+	a.serverRoutes()
+	a.configRoutes()
+	a.instanceRoutes()
+	a.pollingRoutes()
 	a.towpathRoutes()
 	a.openAPI = sync.OnceValue(a.document)
 	return a, nil
@@ -119,6 +130,7 @@ func (a *API) trustOrigins(origins []string) error {
 func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serveHTTP) }
 
 func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	secure(w, r)
 	switch p := r.URL.Path; {
 	case p == "/api/openapi.json":
 		a.serveOpenAPI(w, r)
@@ -170,9 +182,10 @@ func (a *API) serveUnknown(w http.ResponseWriter, r *http.Request) {
 // cors lets the pages of other sites read the answer, if they may. Canal lets all.
 func (a *API) cors(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	origin := r.Header.Get("Origin")
+	origin, methods := r.Header.Get("Origin"), "GET, HEAD, POST, PUT, DELETE"
 	switch {
 	case a.anyOrigin:
+		methods = "*"
 		h.Set("Access-Control-Allow-Origin", "*")
 	case len(a.Origins) == 0:
 		return
@@ -183,7 +196,7 @@ func (a *API) cors(w http.ResponseWriter, r *http.Request) {
 		}
 		h.Set("Access-Control-Allow-Origin", origin)
 	}
-	h.Set("Access-Control-Allow-Methods", "*")
+	h.Set("Access-Control-Allow-Methods", methods)
 	h.Set("Access-Control-Allow-Headers", "Origin, X-Requested-With, Content-Type, Accept, Authorization, X-Token")
 	h.Set("Access-Control-Allow-Credentials", "true")
 	h.Set("Access-Control-Max-Age", "86400")

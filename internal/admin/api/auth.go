@@ -38,7 +38,7 @@ func (a *API) authenticate(r *http.Request, beforeChange bool) (identity.Princip
 			return identity.Principal{}, err
 		}
 	}
-	p, err := a.Identity.Authenticate(r.Context(), token)
+	p, err := a.identity.Authenticate(r.Context(), token)
 	switch {
 	case errors.Is(err, identity.ErrExpired):
 		return p, errExpired

@@ -40,7 +40,7 @@ type param struct {
 //	query:"name" required:"true" … whose absence is refused
 //	doc:"…"                      what it is, for the OpenAPI document
 //
-// Such fields are strings, bools, integers or pointers to integers. A type that
+// Such fields are strings, bools, integers or pointers to strings and integers. A type that
 // cannot be bound is a fault of the program.
 func mustBinder(t reflect.Type) *binder {
 	if t.Kind() != reflect.Struct {
@@ -99,12 +99,16 @@ func (p *param) set(field reflect.Value, text string, given bool) error {
 	if !given {
 		field.SetZero()
 		if p.required {
-			return invalid("Required request parameter '%s' for method parameter type %s is not present", p.name, java)
+			return missingParameter(p.name, java)
 		}
 		return nil
 	}
 	if java == "String" {
-		field.SetString(text)
+		if field.Kind() == reflect.Pointer {
+			field.Set(reflect.ValueOf(&text))
+		} else {
+			field.SetString(text)
+		}
 		return nil
 	}
 	if text = strings.TrimSpace(text); text == "" {
@@ -134,6 +138,10 @@ func (p *param) set(field reflect.Value, text string, given bool) error {
 	return nil
 }
 
+func missingParameter(name, java string) *failure {
+	return invalid("Required request parameter '%s' for method parameter type %s is not present", name, java)
+}
+
 func (p *param) bits() int {
 	if p.typ.Kind() == reflect.Pointer {
 		return p.typ.Elem().Bits()
@@ -143,7 +151,7 @@ func (p *param) bits() int {
 
 // javaType is how Canal's messages name the type of a parameter.
 func javaType(t reflect.Type) (string, error) {
-	if t.Kind() == reflect.Pointer && (t.Elem().Kind() == reflect.Int64 || t.Elem().Kind() == reflect.Int32) {
+	if t.Kind() == reflect.Pointer && t.Elem().Kind() != reflect.Bool {
 		t = t.Elem()
 	}
 	switch t.Kind() {

@@ -87,16 +87,25 @@ func goLayout(pattern string) (string, error) {
 	return out.String(), nil
 }
 
-// quoted reads what stands between quotes from i on; two quotes are one.
+// quoted reads what stands between quotes from i on; two quotes are one, inside
+// and outside.
 func quoted(pattern string, i int) (literal string, next int, err error) {
-	end := strings.IndexByte(pattern[i+1:], '\'')
-	if end < 0 {
-		return "", 0, fmt.Errorf("date format %q: a quote is not closed", pattern)
-	}
-	if end == 0 {
+	if strings.HasPrefix(pattern[i:], "''") {
 		return "'", i + 2, nil
 	}
-	return pattern[i+1 : i+1+end], i + end + 2, nil
+	var out strings.Builder
+	for i++; i < len(pattern); i++ {
+		switch {
+		case pattern[i] != '\'':
+			out.WriteByte(pattern[i])
+		case strings.HasPrefix(pattern[i:], "''"):
+			out.WriteByte('\'')
+			i++
+		default:
+			return out.String(), i + 1, nil
+		}
+	}
+	return "", 0, fmt.Errorf("date format %q: a quote is not closed", pattern)
 }
 
 // parseZone knows names of the tz database and Java's GMT+8, GMT-3:30, UTC+8.

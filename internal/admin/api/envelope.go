@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/towpath-cdc/towpath/internal/admin/database"
+	"github.com/towpath-cdc/towpath/internal/admin/identity"
 )
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -91,9 +93,17 @@ func (a *API) writeFault(w http.ResponseWriter, r *http.Request, beyond bool, er
 // number, and the caller learns only the number.
 func (a *API) fault(r *http.Request, err error) *failure {
 	var f *failure
+	var throttled *identity.ThrottledError
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.As(err, &throttled):
+		return fail(reasonUnavailable, text{"Too many failed log-ins, try again in %.0f seconds", "登录失败次数过多，请在 %.0f 秒后重试"},
+			math.Ceil(throttled.RetryAfter.Seconds()))
+	case errors.Is(err, database.ErrTooLong):
+		return fail(reasonInvalid, text{"A value is too long to be stored", "内容过长，无法保存"})
+	case errors.Is(err, database.ErrCharacters):
+		return fail(reasonInvalid, text{"There are characters that the database cannot store", "包含数据库无法保存的字符"})
 	case errors.Is(err, database.ErrConflict):
 		return errStale
 	case errors.Is(err, database.ErrUnavailable):
@@ -143,16 +153,19 @@ func (a *API) writeStatus(w http.ResponseWriter, r *http.Request, status int) {
 type caller struct {
 	address string // without the port
 	agent   string
-	secure  bool // it came over TLS
-	chinese bool // the language of messages
+	token   string // "" when there is none
+	secure  bool   // it came over TLS
+	chinese bool   // the language of messages
 }
 
 type callerKey struct{}
 
 func withCaller(r *http.Request) context.Context {
+	token, _ := tokenOf(r)
 	return context.WithValue(r.Context(), callerKey{}, caller{
 		address: hostOf(r.RemoteAddr),
 		agent:   r.UserAgent(),
+		token:   token,
 		secure:  r.TLS != nil,
 		chinese: prefersChinese(r.Header.Get("Accept-Language")),
 	})

@@ -150,7 +150,18 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request, methods map[strin
 }
 
 func (a *API) answer(e *exchange, ep *endpoint) error {
-	if !ep.Open && !ep.Polling {
+	switch {
+	case ep.Polling:
+		if err := a.checkPolling(e.r); err != nil {
+			return err
+		}
+	case ep.Open:
+		if _, byCookie := tokenOf(e.r); byCookie {
+			if err := a.checkSite(e.r); err != nil {
+				return err
+			}
+		}
+	default:
 		p, err := a.authenticate(e.r, ep.BeforeChange)
 		if err != nil {
 			return err

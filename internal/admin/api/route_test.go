@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,41 +11,22 @@ import (
 	"github.com/towpath-cdc/towpath/internal/admin/identity"
 )
 
-type fakeIdentity map[string]identity.Principal
-
-func (f fakeIdentity) Authenticate(_ context.Context, token string) (identity.Principal, error) {
-	p, ok := f[token]
-	if !ok {
-		return p, identity.ErrExpired
-	}
-	return p, nil
-}
-
 type echoRequest struct {
 	ID   int64  `path:"id" json:"-"`
 	Name string `query:"name" json:"-" required:"true"`
 	Text string `json:"text"`
 }
 
-func newRouteTest(t *testing.T) *API {
-	t.Helper()
-	a, err := New(Options{Logger: slog.New(slog.DiscardHandler), Identity: fakeIdentity{
-		"admin":  {Role: identity.RoleAdmin},
-		"viewer": {Role: identity.RoleViewer},
-		"fresh":  {Role: identity.RoleAdmin, MustChange: true},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestRoute(t *testing.T) {
+	w := newWorld(t)
 	op := Operation{Method: http.MethodPut, Path: "/towpath/echo/{id}", Summary: "Echo", Tag: "Test", Role: identity.RoleOperator}
-	route(a, op, func(_ context.Context, p identity.Principal, req echoRequest) (map[string]any, error) {
+	route(w.api, op, func(_ context.Context, p identity.Principal, req echoRequest) (map[string]any, error) {
 		return map[string]any{"id": req.ID, "name": req.Name, "text": req.Text, "role": p.Role}, nil
 	})
-	return a
-}
-
-func TestRoute(t *testing.T) {
-	a := newRouteTest(t)
+	for _, token := range []string{"viewer", "admin"} {
+		w.addUser(t, token, token, false)
+	}
+	w.addUser(t, "fresh", "admin", true)
 	tests := []struct {
 		name, method, path, token, contentType, body string
 		status, code                                 int
@@ -74,14 +54,14 @@ func TestRoute(t *testing.T) {
 			r := httptest.NewRequest(tt.method, tt.path, strings.NewReader(tt.body))
 			r.Header.Set("X-Token", tt.token)
 			r.Header.Set("Content-Type", tt.contentType)
-			w := httptest.NewRecorder()
-			a.Handler().ServeHTTP(w, r)
+			rec := httptest.NewRecorder()
+			w.api.Handler().ServeHTTP(rec, r)
 			var got struct {
 				Code  int
 				Error *Failure
 			}
-			if w.Body.Len() > 0 {
-				if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil && tt.status == 200 {
+			if rec.Body.Len() > 0 {
+				if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil && tt.status == 200 {
 					t.Fatal(err)
 				}
 			}
@@ -89,8 +69,8 @@ func TestRoute(t *testing.T) {
 			if tt.status == 200 && got.Error != nil {
 				reason = got.Error.Reason
 			}
-			if w.Code != tt.status || got.Code != tt.code || reason != tt.reason {
-				t.Errorf("got %d %s, want %d, %d, %q", w.Code, w.Body, tt.status, tt.code, tt.reason)
+			if rec.Code != tt.status || got.Code != tt.code || reason != tt.reason {
+				t.Errorf("got %d %s, want %d, %d, %q", rec.Code, rec.Body, tt.status, tt.code, tt.reason)
 			}
 		})
 	}
