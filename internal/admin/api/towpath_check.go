@@ -1,0 +1,118 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/towpath-cdc/towpath/internal/admin/database"
+	"github.com/towpath-cdc/towpath/internal/admin/identity"
+	"github.com/towpath-cdc/towpath/internal/check"
+	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/control"
+)
+
+// checkHere has the admin itself look at a source, at an address that it may
+// connect to. main is the main configuration beside the text.
+func (a *API) checkHere(ctx context.Context, o owner, name, content string) ([]control.Finding, error) {
+	main, err := a.mainOf(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, address := range sourceAddresses(main, content) {
+		if err := a.checkResolved(ctx, address); err != nil {
+			return nil, err
+		}
+	}
+	return check.Content(ctx, check.Options{Server: main}, name, content), nil
+}
+
+// mainOf is the main configuration of a cluster or server; "" when there is none.
+func (a *API) mainOf(ctx context.Context, o owner) (string, error) {
+	var c database.Config
+	var err error
+	switch {
+	case o.clusterID != nil:
+		c, err = a.db.ConfigOfCluster(ctx, *o.clusterID)
+	case o.serverID != nil:
+		c, err = a.findConfig(ctx, 0, *o.serverID)
+	}
+	if errors.Is(err, database.ErrNotFound) {
+		err = nil
+	}
+	return c.Content, err
+}
+
+// sourceAddresses are those that a text has the admin connect to, as far as the
+// text can be read.
+func sourceAddresses(main, content string) []string {
+	c, err := config.FromText(main)
+	if err != nil {
+		return nil // nothing is connected to then
+	}
+	in, err := c.InstanceFrom("check", content)
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for _, e := range []config.Endpoint{in.Master, in.Standby} {
+		if e.Address != "" {
+			all = append(all, e.Address)
+		}
+	}
+	return all
+}
+
+// checkResolved refuses an address that may not be connected to, whatever its name
+// comes to.
+func (a *API) checkResolved(ctx context.Context, address string) error {
+	host := strings.Trim(hostOf(address), "[]")
+	if err := a.checkAddress(host); err != nil {
+		return err
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return unreachableAddress(err, text{}).failure(text{"The source cannot be asked", "无法访问源库"})
+	}
+	for _, one := range addresses {
+		if err := a.checkAddress(one.Unmap().String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// validate looks through a text. The main configuration beside it counts as the
+// caller may see it, since messages name values.
+func (a *API) validate(ctx context.Context, p identity.Principal, req ValidateRequest) ([]ConfigProblem, error) {
+	if len(req.Content) > database.MaxContent {
+		return nil, fail(reasonInvalid, text{"the configuration has %d bytes; %d can be stored", "配置内容共 %d 字节，最多可保存 %d 字节"}, len(req.Content), database.MaxContent)
+	}
+	var problems []config.Problem
+	switch req.Kind {
+	case "server":
+		problems = config.Validate(config.ServerText, req.Content)
+	case "instance":
+		var o owner
+		if req.ClusterID != 0 {
+			o.clusterID = &req.ClusterID
+		}
+		main, err := a.mainOf(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		problems = config.ValidateInstance(req.Content, maskFor(p, main))
+	default:
+		return nil, errTextKind
+	}
+	out := []ConfigProblem{}
+	for _, q := range problems {
+		out = append(out, ConfigProblem{Line: q.Line, Key: q.Key, Severity: string(q.Severity), Message: q.Message, Suggestion: q.Suggestion})
+	}
+	return out, nil
+}

@@ -1,0 +1,362 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf16"
+
+	"github.com/towpath-cdc/towpath/internal/admin/database"
+	"github.com/towpath-cdc/towpath/internal/admin/fleet"
+	"github.com/towpath-cdc/towpath/internal/admin/identity"
+	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/control"
+	"github.com/towpath-cdc/towpath/internal/filter"
+)
+
+// formText is what a form comes to.
+type formText struct {
+	Content string `json:"content"`
+}
+
+type newInstanceForm struct{ NewInstance }
+
+// newInstanceForm fills the template in.
+func (a *API) newInstanceForm(_ context.Context, _ identity.Principal, req newInstanceForm) (formText, error) {
+	if err := req.check(); err != nil {
+		return formText{}, err
+	}
+	content, err := a.template(instanceTemplate)
+	if err != nil {
+		return formText{}, err
+	}
+	for _, s := range req.settings() {
+		content = setProperty(content, s[0], s[1])
+	}
+	return formText{content}, nil
+}
+
+// check tells what is wrong with which field.
+func (n *NewInstance) check() error {
+	wrong := map[string]string{}
+	if checkInstanceName(n.Name) != nil {
+		wrong["name"] = "letters, digits, dots, dashes and underscores"
+	}
+	if !isHostPort(n.Address) {
+		wrong["address"] = "host:port"
+	}
+	if n.Standby != "" && !isHostPort(n.Standby) {
+		wrong["standby"] = "host:port"
+	}
+	if n.Username == "" {
+		wrong["username"] = "required"
+	}
+	if _, err := filter.Compile(n.Regex, true); err != nil {
+		wrong["regex"] = err.Error()
+	}
+	if _, err := filter.Compile(n.BlackRegex, false); err != nil {
+		wrong["blackRegex"] = err.Error()
+	}
+	switch s := n.Start; {
+	case s.Kind == "position" && (s.File == "" || s.Offset < 0), s.Kind == "time" && s.TimestampMs <= 0, s.Kind == "gtid" && s.GTIDSet == "":
+		wrong["start"] = "incomplete"
+	case s.Kind == "gtid" && !n.GTID:
+		wrong["gtid"] = "must be on to begin at a GTID set"
+	case s.Kind != "" && s.Kind != "end" && s.Kind != "position" && s.Kind != "time" && s.Kind != "gtid":
+		wrong["start"] = "end, position, time or gtid"
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	f := fail(reasonInvalid, text{"The form is not complete", "表单填写不完整或不正确"})
+	f.fields = wrong
+	return f
+}
+
+func isHostPort(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" || strings.ContainsAny(host, " \t\r\n/,") {
+		return false
+	}
+	n, err := strconv.Atoi(port)
+	return err == nil && n > 0 && n < 65536
+}
+
+// settings are the keys and values that the form comes to. Where reading begins
+// is always written, so that the template's does not count.
+func (n *NewInstance) settings() [][2]string {
+	file, offset, timestamp, gtid := "", "", "", ""
+	switch n.Start.Kind {
+	case "position":
+		file, offset = n.Start.File, strconv.FormatInt(max(n.Start.Offset, 4), 10)
+	case "time":
+		timestamp = strconv.FormatInt(n.Start.TimestampMs, 10)
+	case "gtid":
+		gtid = n.Start.GTIDSet
+	}
+	return [][2]string{
+		{"canal.instance.gtidon", strconv.FormatBool(n.GTID)},
+		{"canal.instance.master.address", n.Address},
+		{"canal.instance.master.journal.name", file},
+		{"canal.instance.master.position", offset},
+		{"canal.instance.master.timestamp", timestamp},
+		{"canal.instance.master.gtid", gtid},
+		{"canal.instance.standby.address", n.Standby},
+		{"canal.instance.dbUsername", n.Username},
+		{"canal.instance.dbPassword", n.Password},
+		{"canal.instance.filter.regex", n.Regex},
+		{"canal.instance.filter.black.regex", n.BlackRegex},
+	}
+}
+
+// setProperty gives a key of a properties text a value, where it stands or at the
+// end. A key without a value is not added.
+func setProperty(content, key, value string) string {
+	for at := 0; at < len(content); {
+		start := skipBlanks(content, at)
+		if start < len(content) && (content[start] == '#' || content[start] == '!') {
+			at = lineEnd(content, start) + 1
+			continue
+		}
+		end := logicalEnd(content, start)
+		if keyOf(content[start:valueStart(content, start, end)]) == key {
+			return content[:start] + key + "=" + escapeValue(value) + content[end:]
+		}
+		at = end + 1
+	}
+	if value == "" {
+		return content
+	}
+	if content != "" && !strings.HasSuffix(content, "\n") {
+		content += "\n"
+	}
+	return content + key + "=" + escapeValue(value) + "\n"
+}
+
+// escapeValue writes a value so that java.util.Properties.load reads it again, in
+// whichever character set.
+func escapeValue(value string) string {
+	var out strings.Builder
+	for i, c := range value {
+		switch {
+		case c == '\\':
+			out.WriteString(`\\`)
+		case c == '\n':
+			out.WriteString(`\n`)
+		case c == '\r':
+			out.WriteString(`\r`)
+		case c == '\t':
+			out.WriteString(`\t`)
+		case c == ' ' && i == 0:
+			out.WriteString(`\ `)
+		case c < ' ' || c > '~':
+			for _, unit := range utf16.Encode([]rune{c}) {
+				fmt.Fprintf(&out, `\u%04x`, unit)
+			}
+		default:
+			out.WriteRune(c)
+		}
+	}
+	return out.String()
+}
+
+type checkRequest struct{ CheckSource }
+
+// checkTime bounds a check of a source.
+const checkTime = 30 * time.Second
+
+// checkSource has a server look that would run the instance, as it is its network
+// and its time zone that count; the admin itself only when there is none.
+func (a *API) checkSource(ctx context.Context, p identity.Principal, req checkRequest) (CheckResult, error) {
+	content, err := a.contentToCheck(ctx, p, req.CheckSource)
+	if err != nil {
+		return CheckResult{}, err
+	}
+	o, err := readOwner(req.ClusterServerID)
+	if err != nil {
+		return CheckResult{}, err
+	}
+	s, err := a.snapshot(ctx)
+	if err != nil {
+		return CheckResult{}, err
+	}
+	f, err := a.watched()
+	if err != nil {
+		return CheckResult{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	result := CheckResult{CheckedBy: "admin"}
+	asked := false
+	if v := checker(s, o); v != nil {
+		err := f.Call(ctx, v.Row, control.MethodCheck, control.CheckParams{Destination: req.Name, Content: content}, &result.Findings)
+		if asked = err == nil; asked {
+			result.CheckedBy = v.Row.Name
+		} else if ctx.Err() != nil {
+			return result, serverFault(err)
+		}
+	}
+	if !asked {
+		if result.Findings, err = a.checkHere(ctx, o, req.Name, content); err != nil {
+			return result, err
+		}
+	}
+	result.Findings, result.OK = orEmpty(result.Findings), true
+	for _, finding := range result.Findings {
+		result.OK = result.OK && finding.Severity != control.SeverityFailure
+	}
+	return result, a.audit(ctx, p, database.AuditRecord{Action: "source.check", Kind: "instance", TargetID: req.InstanceID, Target: req.Name,
+		Detail: "by " + result.CheckedBy}, nil)
+}
+
+// checker is a Towpath server that would run the instance of an owner.
+func checker(s *fleet.Snapshot, o owner) *fleet.ServerView {
+	for _, v := range s.Servers {
+		if v.Report == nil {
+			continue
+		}
+		if o.serverID != nil && v.Row.ID == *o.serverID || o.clusterID != nil && same(v.Row.ClusterID, o.clusterID) {
+			return v
+		}
+	}
+	return nil
+}
+
+// contentToCheck puts the masked secrets back. The check sends the password to the
+// address in the text; so who may not see it may have it sent only to the address
+// that it is stored with.
+func (a *API) contentToCheck(ctx context.Context, p identity.Principal, req CheckSource) (string, error) {
+	if err := checkInstanceName(req.Name); err != nil {
+		return "", err
+	}
+	if req.InstanceID == 0 {
+		content, _, err := newContent(req.Content, "", "")
+		return content, err
+	}
+	i, err := a.findInstance(ctx, req.InstanceID)
+	if err != nil {
+		return "", err
+	}
+	content, _, err := newContent(req.Content, i.Content, "")
+	if err != nil {
+		return "", err
+	}
+	if content != req.Content && !p.Role.Allows(identity.RoleAdmin) && !sameSource(content, i.Content) {
+		f := fail(reasonInvalid, text{"The address has changed, so the stored password is not sent there", "地址已修改，不会向新地址发送已保存的密码"}).
+			withRemedy(text{"enter the password", "请填写密码"})
+		f.fields = map[string]string{"canal.instance.dbPassword": "required"}
+		return "", f
+	}
+	return content, nil
+}
+
+// placeholder is part of a value that means something else than it says.
+var placeholder = regexp.MustCompile(`\$\{`)
+
+// sameSource tells whether two texts name the same servers.
+func sameSource(a, b string) bool {
+	pa, err1 := config.ParseProperties("", []byte(a))
+	pb, err2 := config.ParseProperties("", []byte(b))
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	for _, key := range []string{"canal.instance.master.address", "canal.instance.standby.address"} {
+		va, _ := pa.Get(key)
+		vb, _ := pb.Get(key)
+		if va.Value != vb.Value || placeholder.MatchString(va.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+type filterRequest struct{ FilterTest }
+
+const (
+	maxFilterNames = 1000
+	// filterTime bounds a test: an expression may need backtracking.
+	filterTime = 2 * time.Second
+)
+
+var errSlowFilter = fail(reasonInvalid, text{"The expressions take too long to be matched", "表达式匹配耗时过长"}).
+	withRemedy(text{"write them without back-references and look-aheads", "请避免使用反向引用与环视"})
+
+func (a *API) testFilter(ctx context.Context, _ identity.Principal, req filterRequest) ([]FilterTestResult, error) {
+	if len(req.Names) > maxFilterNames {
+		return nil, fail(reasonInvalid, text{"At most %d names", "最多 %d 个名称"}, maxFilterNames)
+	}
+	white, err := compileFilter("whiteRegex", req.WhiteRegex, true)
+	if err != nil {
+		return nil, err
+	}
+	black, err := compileFilter("blackRegex", req.BlackRegex, false)
+	if err != nil {
+		return nil, err
+	}
+	out := []FilterTestResult{}
+	end := time.Now().Add(filterTime)
+	for _, name := range req.Names {
+		if ctx.Err() != nil || time.Now().After(end) {
+			return nil, errSlowFilter
+		}
+		out = append(out, tryFilter(white, black, name))
+	}
+	return out, nil
+}
+
+// tryFilter asks in the order of the pipeline: the white list, then the black.
+func tryFilter(white, black *explained, name string) FilterTestResult {
+	r := FilterTestResult{Name: name}
+	switch {
+	case !white.all.Match(name):
+		r.Why = "no white"
+	case black.all.Match(name):
+		r.Why, r.Matched = "black", black.part(name)
+	default:
+		r.Why, r.Passes, r.Matched = "white", true, white.part(name)
+	}
+	return r
+}
+
+// explained is a filter, and its expressions one by one.
+type explained struct {
+	all   *filter.Regex
+	parts []*filter.Regex
+	words []string
+}
+
+func compileFilter(field, list string, emptyMatches bool) (*explained, error) {
+	all, err := filter.Compile(list, emptyMatches)
+	if err != nil {
+		f := fail(reasonInvalid, text{"The filter cannot be read", "过滤规则有误"})
+		var pattern *filter.PatternError
+		f.fields = map[string]string{field: err.Error()}
+		if errors.As(err, &pattern) {
+			f.fields[field] = pattern.Reason
+		}
+		return nil, f
+	}
+	e := &explained{all: all}
+	for _, expression := range filter.Expressions(list) {
+		if part, err := filter.Compile(expression, false); err == nil {
+			e.parts, e.words = append(e.parts, part), append(e.words, expression)
+		}
+	}
+	return e, nil
+}
+
+// part is the first expression that matches by itself; "" when only all together
+// do, or there are none.
+func (e *explained) part(name string) string {
+	for i, p := range e.parts {
+		if p.Match(name) {
+			return e.words[i]
+		}
+	}
+	return ""
+}
