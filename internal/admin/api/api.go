@@ -74,6 +74,7 @@ type API struct {
 	dates       dateFormat
 	crossOrigin *http.CrossOriginProtection
 	anyOrigin   bool
+	refusals    refusals
 
 	mux       *http.ServeMux
 	methods   map[string]map[string]*endpoint // by pattern, by method

@@ -167,6 +167,7 @@ func (a *API) answer(e *exchange, ep *endpoint) error {
 			return err
 		}
 		if !p.Role.Allows(ep.Role) {
+			a.noteRefused(e.r, p, ep)
 			return errForbidden
 		}
 		e.principal = p

@@ -53,6 +53,25 @@ func TestRolesOfAllCalls(t *testing.T) {
 	}
 }
 
+// TestRefusalsAreWrittenDown: who tries what the role does not allow is seen in the
+// audit, but cannot fill it.
+func TestRefusalsAreWrittenDown(t *testing.T) {
+	w := newFleetWorld(t)
+	for range 10 {
+		w.refusedWith(t, reasonForbidden, identity.RoleViewer, "POST", "/towpath/clusters/7/drain", nil)
+	}
+	w.refusedWith(t, reasonForbidden, identity.RoleOperator, "GET", "/towpath/users", nil) // reading is not noted
+	trail := into[[]AuditItem](t, w, identity.RoleAdmin, "GET", "/towpath/audit?action=call.refused", nil)
+	if len(trail) < 1 || len(trail) > 3 || trail[0].OK || trail[0].Username != "viewer" || trail[0].Target != "POST /api/v1/towpath/clusters/7/drain" {
+		t.Errorf("audit: %+v", trail)
+	}
+	var r refusals
+	now := time.Now()
+	if !r.count(1, now) || r.count(1, now.Add(refusalPeriod/2)) || !r.count(2, now) || !r.count(1, now.Add(refusalPeriod)) {
+		t.Error("what is counted")
+	}
+}
+
 func TestInstanceList(t *testing.T) {
 	w := newFleetWorld(t)
 	c := w.addCluster(t, "c1", "127.0.0.1:1")
