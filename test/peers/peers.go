@@ -15,7 +15,7 @@ import (
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
-//go:embed java-canal java-client python-client go-client
+//go:embed java-canal java-client python-client go-client schemathesis
 var sources embed.FS
 
 // Peer is a program of another project.
@@ -27,10 +27,11 @@ const (
 	JavaClient   Peer = "java-client"   // the Java client 1.1.8
 	PythonClient Peer = "python-client" // canal-python 0.4
 	GoClient     Peer = "go-client"     // withlin/canal-go 1.1.2
+	Schemathesis Peer = "schemathesis"  // tries calls that an OpenAPI description allows, and others
 )
 
 // Peers are all of them.
-var Peers = []Peer{JavaCanal, JavaClient, PythonClient, GoClient}
+var Peers = []Peer{JavaCanal, JavaClient, PythonClient, GoClient, Schemathesis}
 
 // Build makes a peer ready to run and returns its folder. It is done once;
 // several processes may ask at the same time.
@@ -95,7 +96,7 @@ func (p Peer) buildSteps(dir string) [][]string {
 	switch p {
 	case JavaCanal, JavaClient:
 		return [][]string{{"mvn", "-B", "-q", "package"}}
-	case PythonClient:
+	case PythonClient, Schemathesis:
 		venv := filepath.Join(dir, "venv")
 		return [][]string{{"python3", "-m", "venv", venv}, {venv + "/bin/pip", "install", "-q", "--disable-pip-version-check", "-r", "requirements.txt"}}
 	}
@@ -117,6 +118,8 @@ func (p Peer) Command(dir string, javaOptions []string, args ...string) []string
 		c = append(append([]string{"java", "-Dfile.encoding=UTF-8"}, javaOptions...), "-cp", classes, "peers.Dump")
 	case PythonClient:
 		c = []string{filepath.Join(dir, "venv", "bin", "python"), filepath.Join(dir, "dump.py")}
+	case Schemathesis:
+		c = []string{filepath.Join(dir, "venv", "bin", "schemathesis"), "run"}
 	case GoClient:
 		c = []string{filepath.Join(dir, "client")}
 	}
