@@ -38,6 +38,9 @@ func backends(t *testing.T) []backend {
 		{"mysql80", onServer(mysql80, nil)},
 		{"mysql57 of Canal 1.1.7", onServer(mysql57, canal117)},
 		{"mysql80 of Canal 1.1.8", onServer(mysql80, canal118)},
+		{"mysql56", onServer(lazily(t, servers.MySQL56), nil)},
+		{"mysql97", onServer(lazily(t, servers.MySQL97), nil)},
+		{"mariadb1011", onServer(lazily(t, servers.MariaDB1011), nil)},
 	}
 }
 

@@ -296,6 +296,8 @@ func testUsers(t *testing.T, db *DB) {
 	}
 	_, err := db.InsertUser(ctx, tester, User{Username: "second"})
 	wantError(t, "name taken", err, ErrDuplicate)
+	_, err = db.UserNamed(ctx, "\U0001F600")
+	wantError(t, "a name beyond utf8", err, ErrNotFound)
 	demoted.Username = "second"
 	wantError(t, "renaming onto another", db.UpdateUser(ctx, tester, demoted), ErrDuplicate)
 	wantError(t, "disabling", db.UpdateUser(ctx, tester, disabled), nil)
@@ -709,4 +711,66 @@ func TestCancelled(t *testing.T) {
 	}
 	_, err = db.InsertCluster(ctx, tester, Cluster{Name: "c"})
 	wantError(t, "insert", err, context.Canceled)
+}
+
+// TestTLS encrypts where the address asks for it, and verifies where it says so.
+func TestTLS(t *testing.T) {
+	s, plain := servers.ForTest(t, servers.MySQL80), servers.ForTest(t, servers.MySQL57) // the latter has no certificate
+	for _, c := range []struct {
+		server     *servers.Server
+		params     string
+		encrypted  bool
+		wantFailed bool
+	}{
+		{s, "useSSL=false", false, false}, {s, "", true, false}, {s, "useSSL=true", true, false}, {s, "sslMode=REQUIRED", true, false},
+		{s, "sslMode=VERIFY_CA", false, true}, {s, "sslMode=VERIFY_IDENTITY", false, true},
+		{plain, "", false, false}, {plain, "sslMode=REQUIRED", false, true},
+	} {
+		db, _, err := openMySQL(Options{DSN: "jdbc:mysql://" + c.server.Addr() + "/mysql?" + c.params, User: "root"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var name, cipher string
+		err = db.QueryRowContext(t.Context(), "SHOW STATUS LIKE 'Ssl_cipher'").Scan(&name, &cipher)
+		db.Close()
+		if (err != nil) != c.wantFailed || (cipher != "") != c.encrypted {
+			t.Errorf("%s %q: cipher %q, %v", c.server.Kind, c.params, cipher, err)
+		}
+	}
+}
+
+// TestSHA2Account logs in by the authentication of MySQL 8, without TLS.
+func TestSHA2Account(t *testing.T) {
+	s := servers.ForTest(t, servers.MySQL80)
+	o := onRunning(t, s, nil)
+	s.MustExec(t, "CREATE USER towpath@'%' IDENTIFIED WITH caching_sha2_password BY 'p@:/?#&='", "GRANT ALL ON *.* TO towpath@'%'")
+	o.User, o.Password, o.DSN = "towpath", "p@:/?#&=", o.DSN+"&allowPublicKeyRetrieval=true"
+	open(t, o)
+	o.Password = "topsecret"
+	db, err := Open(t.Context(), o)
+	if err == nil {
+		db.Close()
+		t.Fatal("a wrong password is right")
+	}
+	if strings.Contains(err.Error(), "topsecret") || errors.Is(err, ErrUnavailable) {
+		t.Errorf("wrong password: %v", err)
+	}
+}
+
+// TestAccountWithoutCreate uses tables that somebody else has made.
+func TestAccountWithoutCreate(t *testing.T) {
+	s := servers.ForTest(t, servers.MySQL57)
+	o := onRunning(t, s, canal118)
+	name := o.DSN[strings.LastIndex(o.DSN, "/")+1 : strings.Index(o.DSN, "?")]
+	s.MustExec(t, "CREATE USER small@'%' IDENTIFIED BY 'x'", "GRANT SELECT, INSERT, UPDATE, DELETE ON "+name+".* TO small@'%'")
+	small := o
+	small.User, small.Password = "small", "x"
+	if db, err := Open(t.Context(), small); err == nil {
+		db.Close()
+		t.Fatal("tables are made without the right to")
+	} else if !strings.Contains(err.Error(), "needs CREATE") {
+		t.Error(err)
+	}
+	open(t, o)
+	must[int64](t)(open(t, small).InsertCluster(t.Context(), tester, Cluster{Name: "c"}))
 }

@@ -51,6 +51,8 @@ const (
 	mysqlTooLong            = 1406
 	mysqlReadOnly           = 1836
 	mysqlTimeLimit          = 3024
+	mysqlNoConversion       = 3988
+	mysqlMixOfCollations    = 1267 // a comparison with characters that the column cannot have
 )
 
 // classify wraps the sentinel that a driver's error comes to around it. asked is
@@ -94,7 +96,7 @@ func mysqlSentinel(number uint16) error {
 		return ErrDuplicate
 	case mysqlTooLong:
 		return ErrTooLong
-	case mysqlWrongCharacters:
+	case mysqlWrongCharacters, mysqlNoConversion, mysqlMixOfCollations:
 		return ErrCharacters
 	case mysqlTooManyConnections, mysqlShutdown, mysqlLockWaitTimeout, mysqlDeadlock, mysqlReadOnlyOption, mysqlReadOnly, mysqlTimeLimit:
 		return ErrUnavailable

@@ -120,7 +120,9 @@ func (p jdbcParams) setTLS(c *mysql.Config) error {
 		return errors.New("key stores are not supported: let the system trust the server's authority, and log in by password")
 	}
 	host, _, _ := net.SplitHostPort(c.Addr)
-	unverified := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10} // MySQL before 5.7.28 may have nothing newer
+	suites := cipherSuites()
+	// MySQL before 5.7.28 may have nothing newer than TLS 1.1.
+	unverified := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, CipherSuites: suites}
 	switch mode {
 	case "DISABLED":
 	case "PREFERRED":
@@ -128,13 +130,23 @@ func (p jdbcParams) setTLS(c *mysql.Config) error {
 	case "REQUIRED":
 		c.TLS = unverified
 	case "VERIFY_CA":
-		c.TLS = &tls.Config{InsecureSkipVerify: true, VerifyConnection: verifyAuthority} // but for the name
+		c.TLS = &tls.Config{InsecureSkipVerify: true, VerifyConnection: verifyAuthority, CipherSuites: suites} // but for the name
 	case "VERIFY_IDENTITY":
-		c.TLS = &tls.Config{ServerName: host}
+		c.TLS = &tls.Config{ServerName: host, CipherSuites: suites}
 	default:
 		return fmt.Errorf("sslMode %q: there are DISABLED, PREFERRED, REQUIRED, VERIFY_CA and VERIFY_IDENTITY", mode)
 	}
 	return nil
+}
+
+// cipherSuites are, for TLS up to 1.2, Go's own and behind them those with RSA key
+// exchange: MySQL 5.7 and 8.0 built with yaSSL or OpenSSL 1.0.2 have no others.
+func cipherSuites() (ids []uint16) {
+	for _, s := range tls.CipherSuites() {
+		ids = append(ids, s.ID)
+	}
+	return append(ids, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA)
 }
 
 // verifyAuthority wants a certificate of an authority that the system trusts, for

@@ -79,7 +79,7 @@ func (mysqlDialect) lock() string {
 func (mysqlDialect) stamp(t time.Time) any { return t.Truncate(time.Second) }
 
 // fingerprint sums all rows up: how many they are, and the exclusive or of a hash
-// of each. A Java admin writes no counter that could be asked instead, and its
+// of each, by SHA2 because MySQL 9 has MD5 in a component only. A Java admin writes no counter that could be asked instead, and its
 // modified_time has only seconds.
 func (mysqlDialect) fingerprint(ctx context.Context, db *sql.DB) (string, error) {
 	var clusters, servers, configs, instances string
@@ -94,8 +94,8 @@ var mysqlFingerprint = "SELECT" +
 	mysqlSum("canal_instance_config", "id, COALESCE(cluster_id, ''), COALESCE(server_id, ''), name, COALESCE(status, ''), COALESCE(content_md5, ''), content")
 
 func mysqlSum(table, columns string) string {
-	return " (SELECT CONCAT(COUNT(*), '-', COALESCE(BIT_XOR(CAST(CONV(LEFT(MD5(CONCAT_WS('|', " + columns +
-		")), 16), 16, 10) AS UNSIGNED)), 0)) FROM " + table + ")"
+	return " (SELECT CONCAT(COUNT(*), '-', COALESCE(BIT_XOR(CAST(CONV(LEFT(SHA2(CONCAT_WS('|', " + columns +
+		"), 256), 16), 16, 10) AS UNSIGNED)), 0)) FROM " + table + ")"
 }
 
 // prepare makes what is missing. MySQL ends a transaction at each statement that

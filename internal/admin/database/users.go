@@ -61,8 +61,11 @@ func (db *DB) user(ctx context.Context, where string, arg any) (User, error) {
 		u, err = scanUser(db.sql.QueryRowContext(ctx, userQuery+" WHERE "+where+" ORDER BY u.id LIMIT 1", arg).Scan)
 		return err
 	})
+	if errors.Is(err, ErrCharacters) {
+		err = ErrNotFound // a name that could not be stored
+	}
 	if err != nil {
-		return User{}, fmt.Errorf("user %v: %w", arg, err)
+		return User{}, fmt.Errorf("user: %w", err) // without the name, which may be a password by mistake
 	}
 	return u, nil
 }
