@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/towpath-cdc/towpath/internal/admin/database"
@@ -35,12 +36,10 @@ func (a *API) oneClusterDetail(ctx context.Context, _ identity.Principal, req id
 		Orders: []ClusterOrder{}, Problems: []string{}, AtMs: s.At.UnixMilli()}
 	waiting, cancel := context.WithTimeout(ctx, clusterTime)
 	defer cancel()
-	check, err := f.ZooKeeper(waiting, c.Row)
-	if err != nil {
-		return out, zooKeeperTrouble(err).failure(text{"ZooKeeper cannot be asked", "无法访问 ZooKeeper"})
-	}
-	out.ZooKeeper = zooKeeperCheck(check, chinese)
+	var checking sync.WaitGroup
+	checking.Go(func() { out.ZooKeeper = checkOfCluster(waiting, f, c, chinese) })
 	overview, err := f.Overview(waiting, c.Row)
+	checking.Wait()
 	if err != nil {
 		why := zooKeeperTrouble(err)
 		out.Problems = append(out.Problems, text{"The tree in ZooKeeper cannot be read: " + why.reason.en, "无法读取 ZooKeeper 中的数据：" + why.reason.zh}.in(chinese))
@@ -54,6 +53,16 @@ func (a *API) oneClusterDetail(ctx context.Context, _ identity.Principal, req id
 		}
 	}
 	return out, nil
+}
+
+// checkOfCluster is how the ensemble of a cluster is.
+func checkOfCluster(ctx context.Context, f *fleet.Fleet, c *fleet.ClusterView, chinese bool) ZooKeeperCheck {
+	check, err := f.ZooKeeper(ctx, c.Row)
+	if err != nil {
+		why := zooKeeperTrouble(err)
+		return ZooKeeperCheck{Text: why.reason.in(chinese), Remedy: why.remedy.in(chinese), Servers: []ZooKeeperServer{}}
+	}
+	return zooKeeperCheck(check, chinese)
 }
 
 // clusterServers joins the servers that are stored with those in ZooKeeper.
