@@ -78,7 +78,7 @@ func TestAdminKilledWhileItStores(t *testing.T) {
 		r.await(w) // nobody has stopped the instance
 		a.start()
 		text := a.stored(instance) // with the session from before
-		var found int // what was sent last may be stored without an answer
+		var found int              // what was sent last may be stored without an answer
 		if _, err := fmt.Sscanf(strings.TrimPrefix(text, base), "# version %d\n", &found); err != nil || found != last && found != sent {
 			t.Fatalf("after kill %d: stored is ...%q (%v), want version %d or %d", round, text[max(0, len(text)-40):], err, last, sent)
 		}
