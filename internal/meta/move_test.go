@@ -1,9 +1,13 @@
 package meta
 
 import (
+	"errors"
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/towpath-cdc/towpath/internal/zktree"
 )
 
 // dyingDisk is that of a program that is killed at the nth thing it does.
@@ -120,4 +124,39 @@ func TestMoveCursorsGoesBack(t *testing.T) {
 		t.Errorf("after an ack and a kill: %+v", cur)
 	}
 	must(t, again.Close())
+}
+
+// TestZooKeeperMoveCursors moves cursors in one transaction, and not at all when
+// another server owns the destination.
+func TestZooKeeperMoveCursors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newForest()
+		z := openZK(t, f.options())
+		defer z.Close()
+		a, b := client(1001, ""), client(7, "")
+		for _, c := range []Client{a, b} {
+			must(t, z.Subscribe(t.Context(), c))
+			must(t, z.UpdateCursor(t.Context(), c, at("b.1", 400)))
+		}
+		must(t, z.Flush(t.Context()))
+		synctest.Wait()
+		before := commits(f)
+		must(t, z.MoveCursors(t.Context(), []Record{{Client: a, Cursor: at("b.1", 4)}, {Client: b, Cursor: at("b.1", 4)}}))
+		for _, c := range []Client{a, b} {
+			if got := f.text(zktree.Cursor(dest, c.ID)); got != cursorText(at("b.1", 4)) {
+				t.Errorf("client %d: %s", c.ID, got)
+			}
+		}
+		if n := commits(f) - before; n != 1 {
+			t.Errorf("%d transactions", n)
+		}
+		next := openZK(t, f.options()) // takes the destination
+		defer next.Close()
+		if err := z.MoveCursors(t.Context(), []Record{{Client: a, Cursor: at("b.1", 9)}}); !errors.Is(err, ErrNotOwner) {
+			t.Errorf("of one who is not the owner: %v", err)
+		}
+		if got := f.text(zktree.Cursor(dest, a.ID)); got != cursorText(at("b.1", 4)) {
+			t.Errorf("the old owner has moved it: %s", got)
+		}
+	})
 }
