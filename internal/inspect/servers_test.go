@@ -273,6 +273,64 @@ func purged(t *testing.T, w *world, h *history) {
 	}
 }
 
+// TestReportOnServers looks at an instance whose client lags: it holds a batch and
+// leaves others where they are, over several binlog files.
+func TestReportOnServers(t *testing.T) {
+	h := newHistory(t, servers.MySQL80)
+	w := newWorld(t)
+	w.write("canal.properties", "canal.file.flush.period = 20", "canal.instance.memory.batch.mode = ITEMSIZE")
+	w.destination("d", h.Addr(), "canal.instance.filter.regex = s\\\\..*")
+	w.up()
+	w.start("d")
+	c := w.connect("d", 1001)
+	got, hand := rows(t, c, 2)
+	if len(got) == 0 {
+		t.Fatal("no rows")
+	}
+	until(t, "the size of what is behind", func() bool { return w.instance("d").LagBytes > 0 })
+	r := w.instance("d")
+	cursor, end := r.Clients[0].Cursor, r.Source.Head
+	files, err := h.Query(t.Context(), "show binary logs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := -cursor.Offset + end.Offset
+	for _, f := range files {
+		if size, err := strconv.ParseInt(f[1], 10, 64); f[0] >= cursor.File && f[0] < end.File && err == nil {
+			want += size
+		}
+	}
+	if r.LagBytes != want || end.File != h.files[2] || cursor.File != h.files[0] {
+		t.Errorf("%d bytes between %+v and %+v, want %d", r.LagBytes, cursor, end, want)
+	}
+	if k := r.Clients[0]; k.OpenBatches != 1 || k.OldestBatch != hand.ID() || k.Unacked != int64(hand.Len()) {
+		t.Errorf("client %+v", k)
+	}
+	// The row is at least two seconds old, see newHistory, and the clock is one.
+	if r.LagMs < 1000 || r.LagMs > time.Now().UnixMilli()-r.Clients[0].Cursor.TimestampMs+2000 {
+		t.Errorf("lag %d ms", r.LagMs)
+	}
+	if !strings.HasPrefix(r.Source.Version, "8.0") || r.Source.Head.GTIDSet == "" {
+		t.Errorf("source %+v", r.Source)
+	}
+	if err := hand.Ack(); err != nil {
+		t.Fatal(err)
+	}
+	if _, hand = rows(t, c, 12-len(got)); hand.Ack() != nil {
+		t.Fatal("ack")
+	}
+	for {
+		b, err := c.Get(t.Context(), 3, 50*time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Empty() {
+			break
+		}
+	}
+	until(t, "no lag", func() bool { r := w.instance("d"); return r.LagMs == 0 && r.LagBytes == 0 })
+}
+
 // TestSeekInCluster has two servers and the cursors in ZooKeeper: the one that does
 // not own the destination refuses and says who does, and the owner stays it.
 func TestSeekInCluster(t *testing.T) {
