@@ -34,6 +34,10 @@ func TestBorders(t *testing.T) {
 	end := log.End()
 	log.Rotate(firstTime + 50)
 	sid := mysqltest.SID.String()
+	set, err := parseHistory(binlog.FlavorMySQL, sid+":1-3:99")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		limit  limit
 		offset int64
@@ -41,6 +45,9 @@ func TestBorders(t *testing.T) {
 	}{
 		"everything":                       {limit{end: log.End()}, end.Offset, sid + ":1-4"},
 		"to the end of the log":            {limit{end: end}, end.Offset, sid + ":1-4"},
+		"begin of the file":                {limit{offset: 4}, 4, ""}, // once not found, so that GTID mode could not start there
+		"in what describes the file":       {limit{offset: 5}, 4, ""},
+		"first not in a set":               {limit{set: set}, third.Offset, sid + ":1-3"},
 		"at a begin":                       {limit{offset: second.Offset}, second.Offset, sid + ":1"},
 		"inside a transaction":             {limit{offset: firstCommit.Offset + 1}, first.Offset, ""},
 		"before the commit":                {limit{offset: firstCommit.Offset}, first.Offset, ""},
