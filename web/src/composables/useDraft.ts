@@ -33,6 +33,7 @@ export function useDraft<T extends object>(key: string, form: Ref<T>, secrets: r
 
   function done(): void {
     clearTimeout(timer)
+    timer = undefined
     try {
       sessionStorage.removeItem(name)
     } catch {
@@ -43,15 +44,21 @@ export function useDraft<T extends object>(key: string, form: Ref<T>, secrets: r
   let timer: ReturnType<typeof setTimeout> | undefined
   function later(): void {
     clearTimeout(timer)
-    timer = setTimeout(keep, 300)
+    timer = setTimeout(() => {
+      timer = undefined
+      keep()
+    }, 300)
   }
 
-  /** begin keeps what is typed from now on. */
-  function begin(): void {
-    watch(form, later, { deep: true })
+  /** begin keeps what is typed from now on, while wanted says so. */
+  function begin(wanted: () => boolean = () => true): void {
+    watch(form, () => wanted() && later(), { deep: true })
   }
 
-  onBeforeUnmount(() => clearTimeout(timer))
+  onBeforeUnmount(() => {
+    if (timer !== undefined) keep() // typed a moment ago
+    clearTimeout(timer)
+  })
   return { restore, begin, done }
 }
 
