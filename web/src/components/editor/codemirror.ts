@@ -11,7 +11,8 @@ import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutt
 import { tags } from '@lezer/highlight'
 import type { ConfigKey, ConfigProblem } from '@/api/types'
 import { t } from '@/i18n'
-import { keyAt, setProperty } from './properties'
+import { fixedLine, fixedText, isFix } from './fixes'
+import { keyAt } from './properties'
 
 const colours = HighlightStyle.define([
   { tag: tags.comment, color: 'var(--tp-text-soft)', fontStyle: 'italic' },
@@ -139,26 +140,14 @@ function diagnostic(state: EditorState, p: ConfigProblem): Diagnostic {
   }
 }
 
-/** isFix: the suggestion is a value or a whole setting, not a sentence. */
-export function isFix(p: ConfigProblem): boolean {
-  return p.suggestion !== undefined && p.suggestion !== '' && (isSetting(p.suggestion) || (p.line > 0 && !/\s/.test(p.suggestion)))
-}
-
-function isSetting(text: string): boolean {
-  return /^[\w.-]+\s*=\s*\S*$/.test(text)
-}
-
-/** applyFix writes a suggestion into the text: a whole setting, another key, or another value. */
+/** applyFix writes what a problem suggests into the text. */
 export function applyFix(view: EditorView, p: ConfigProblem): void {
-  const suggestion = p.suggestion ?? ''
+  const doc = view.state.doc
   if (p.line > 0) {
-    const line = view.state.doc.line(Math.min(p.line, view.state.doc.lines))
-    const fixed = isSetting(suggestion) ? suggestion : p.key && /^[\w-]+(\.[\w-]+)+$/.test(suggestion) ? line.text.replace(p.key, suggestion) : setProperty(line.text, p.key ?? keyAt(line.text), suggestion)
-    view.dispatch({ changes: { from: line.from, to: line.to, insert: fixed } })
+    const line = doc.line(Math.min(p.line, doc.lines))
+    view.dispatch({ changes: { from: line.from, to: line.to, insert: fixedLine(line.text, p) } })
   } else {
-    const [key = '', value = ''] = suggestion.split(/\s*=\s*/)
-    const whole = view.state.doc.toString()
-    view.dispatch({ changes: { from: 0, to: whole.length, insert: setProperty(whole, key, value) } })
+    view.dispatch({ changes: { from: 0, to: doc.length, insert: fixedText(doc.toString(), p) } })
   }
   forceLinting(view)
 }
