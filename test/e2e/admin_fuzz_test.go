@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,6 +35,11 @@ func TestAdminAPIUnderFuzz(t *testing.T) {
 	a := newAdmin(t, "")
 	a.start()
 	a.login()
+	for i := range 6 { // something that ids can name
+		id := a.cluster(fmt.Sprintf("cluster%d", i), "127.0.0.1:1", nil)
+		a.instance(fmt.Sprintf("instance%d", i), id, "127.0.0.1:1", nil)
+		a.call("POST", "/nodeServer", map[string]any{"clusterId": id, "name": "server", "ip": "127.0.0.1", "adminPort": i + 1}, nil)
+	}
 	for _, run := range []struct {
 		name, password string
 		length         time.Duration
@@ -63,11 +69,22 @@ func TestAdminAPIUnderFuzz(t *testing.T) {
 		})
 	}
 	if err := a.alive(); err != nil {
-		t.Error(err)
+		t.Fatal(err)
+	}
+	var trail []struct{ OK bool }
+	a.call("GET", "/towpath/audit?limit=1000", nil, &trail)
+	changes := 0
+	for _, r := range trail {
+		if r.OK {
+			changes++
+		}
+	}
+	if changes < 20 {
+		t.Errorf("only %d changes were made: the token was not sent", changes)
 	}
 }
 
-// alive asks something simple of the admin.
+// alive logs in anew.
 func (a *adminHome) alive() error {
 	a.token = ""
 	got, err := a.ask("POST", "/user/login", map[string]string{"username": "admin", "password": webPassword})
@@ -77,5 +94,8 @@ func (a *adminHome) alive() error {
 	if got.Code != 20000 {
 		return fmt.Errorf("log-in afterwards: %d", got.Code)
 	}
-	return nil
+	var session struct{ Token string }
+	err = json.Unmarshal(got.Data, &session)
+	a.token = session.Token
+	return err
 }
