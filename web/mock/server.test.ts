@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest'
+import { Refusal, table } from './routes'
+import { instances, users } from './world'
+
+/** get runs a GET of the mock as the administrator. */
+function get(path: string): unknown {
+  const url = new URL(path, 'http://mock')
+  for (const [method, pattern, handler] of table) {
+    const match = method === 'GET' ? pattern.exec(url.pathname) : null
+    if (match) return handler({ user: users[0], params: match.slice(1), query: url.searchParams, body: {} })
+  }
+  throw new Refusal(`no ${path}`)
+}
+
+describe('the mock', () => {
+  it('has a fleet that fills pages', () => expect(instances.length).toBeGreaterThanOrEqual(1000))
+  it('filters and pages instances', () => {
+    const page = get('/towpath/instances?clusterId=2&size=30&page=2&sort=-lag') as { count: number; items: { clusterId: number; lagMs: number }[] }
+    expect(page.items).toHaveLength(30)
+    expect(page.count).toBe(instances.filter((i) => i.clusterId === 2).length)
+    expect(page.items.every((i) => i.clusterId === 2)).toBe(true)
+  })
+  for (const path of ['/towpath/dashboard', '/towpath/instances/5', '/towpath/servers/1', '/towpath/clusters/1', '/towpath/clusters/1/zookeeper?path=/otter/canal', '/towpath/instances/5/config', '/towpath/instances/5/config/history', '/towpath/servers/1/log?offset=-1', '/towpath/audit?limit=10', '/canal/clustersAndServers']) {
+    it(`answers ${path}`, () => expect(JSON.stringify(get(path)).length).toBeGreaterThan(20))
+  }
+})
