@@ -11,7 +11,7 @@ type Value struct {
 	Key    string
 	Value  string // expanded; the default where nothing is set
 	Source Source
-	Secret bool // never to be shown
+	Secret bool // never to be shown: it is a secret, or has one in it
 }
 
 // ServerText is the text that the values of the server come from: the admin's, or
@@ -71,7 +71,7 @@ func (c *Config) ServerValues() []Value {
 		if v == "" {
 			v, src = k.Default, Source{Kind: sourceDefault}
 		}
-		all = append(all, Value{k.Name, v, src, k.Secret})
+		all = append(all, Value{k.Name, v, src, k.Secret || HasCredentials(v)})
 	}
 	return sortValues(all)
 }
@@ -95,7 +95,7 @@ func (c *Config) InstanceValues(destination string) ([]Value, error) {
 		if err != nil {
 			v, _ = p.raw(k.Name)
 		}
-		all = append(all, Value{k.Name, v, src, k.Secret})
+		all = append(all, Value{k.Name, v, src, p.reveals(k.Name)})
 	}
 	for _, suffix := range []string{"mode", "lazy", "manager.address", "spring.xml"} {
 		if _, known := LookupKey("canal.instance.global." + suffix); known {
@@ -113,21 +113,15 @@ func sortValues(all []Value) []Value {
 
 // MaskSecrets puts mask in the place of every secret in the text of a properties
 // file, and leaves everything else as it is. A comment that looks like a setting
-// is taken for one. A value that a secret refers to by ${…} is a secret too.
+// is taken for one. A value that a secret refers to by ${…} is a secret too, and so
+// is one with a password in it.
 func MaskSecrets(text, mask string) string {
-	referred := map[string]bool{}
-	eachSetting(text, func(s setting) {
-		if isSecret(s.key) {
-			for _, part := range strings.Split(s.value, "${")[1:] {
-				name, _, _ := strings.Cut(part, "}")
-				name, _, _ = strings.Cut(name, ":")
-				referred[trim(name)] = true
-			}
-		}
-	})
+	var all [][2]string
+	eachSetting(text, func(s setting) { all = append(all, [2]string{s.key, s.value}) })
+	names := SecretNames(all)
 	var out strings.Builder
 	eachSetting(text, func(s setting) {
-		if trim(s.value) == "" || !isSecret(s.key) && !referred[s.key] {
+		if trim(s.value) == "" || !IsSecret(s.key) && !names[s.key] && !HasCredentials(s.value) {
 			out.WriteString(s.raw)
 			return
 		}
@@ -144,7 +138,7 @@ func MaskSecrets(text, mask string) string {
 type setting struct {
 	raw        string // as it stands, with its line ends
 	head       string // of raw, up to the value
-	key, value string
+	key, value string // without escapes
 }
 
 // eachSetting cuts a text into pieces. Together they are the text.
@@ -159,7 +153,10 @@ func eachSetting(text string, do func(setting)) {
 		if !ok {
 			key = string(rawKey)
 		}
-		s := setting{raw: string(raw), key: key, value: string(value)}
+		s := setting{raw: string(raw), key: key}
+		if s.value, ok = unescape(value); !ok {
+			s.value = string(value)
+		}
 		if n := len(logical) - len(value); n > 0 && len(raw) >= n {
 			s.head = headOf(raw, logical[:n])
 		}
@@ -195,14 +192,4 @@ func (r *lineReader) piece() []rune {
 		logical = append(logical, r.natural()...)
 	}
 	return logical
-}
-
-// isSecret goes by the catalogue, and for names that it does not have by how
-// people call such things.
-func isSecret(key string) bool {
-	if k, ok := LookupKey(key); ok {
-		return k.Secret
-	}
-	low := strings.ToLower(key)
-	return slices.ContainsFunc([]string{"passw", "pwd", "secret", "token", "accesskey", "credential"}, func(s string) bool { return strings.Contains(low, s) })
 }

@@ -40,7 +40,7 @@ func FuzzMaskSecrets(f *testing.F) {
 			return
 		}
 		for _, e := range p.Entries() {
-			if isSecret(e.Key) && trim(e.Value) != "" && e.Value != "******" {
+			if IsSecret(e.Key) && trim(e.Value) != "" && e.Value != "******" {
 				t.Errorf("%q: %q is left of %q", e.Key, e.Value, text)
 			}
 		}

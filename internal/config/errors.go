@@ -25,10 +25,14 @@ func (e *ValueError) Error() string {
 	return b.String()
 }
 
-// newValueError builds a ValueError, hiding the value of a secret key.
+// hiddenValue stands for a value that is not shown.
+const hiddenValue = "***"
+
+// newValueError builds a ValueError, hiding the value of a secret key and one with a
+// password in it.
 func newValueError(dest, key, value string, src Source, want string) *ValueError {
-	if k, ok := LookupKey(key); ok && k.Secret && value != "" {
-		value = "***"
+	if value != "" && (IsSecret(key) || HasCredentials(value)) {
+		value = hiddenValue
 	}
 	return &ValueError{Destination: dest, Key: key, Value: value, Source: src, Want: want}
 }

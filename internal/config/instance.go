@@ -164,6 +164,9 @@ func (r *instanceReader) lookup(key string) (string, Source) {
 
 // fail records that the value of key cannot be used.
 func (r *instanceReader) fail(key, value string, src Source, want string) {
+	if r.p.reveals(key) && !IsSecret(key) {
+		value, want = hiddenValue, "want another value: this one, which is not shown, refers to a secret"
+	}
 	r.errs = append(r.errs, newValueError(r.p.destination, key, value, src, want))
 }
 

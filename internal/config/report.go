@@ -212,8 +212,8 @@ func (r *reporter) hidden(files fileSet) {
 			if !known || !ok || k.Scope != ScopeInstance || k.Status != Works || trim(e.Value) != "" || value == "" || value == k.Default {
 				continue
 			}
-			if k.Secret {
-				value = "***"
+			if k.Secret || HasCredentials(value) {
+				value = hiddenValue
 			}
 			r.findings = append(r.findings, Finding{
 				Kind: HiddenValue, Keys: []string{e.Key}, Source: f.place(e),

@@ -40,6 +40,22 @@ type placeholders struct {
 	// instance's text from the admin. What they have comes before the files
 	// (PlainCanalInstanceGenerator), the server's values first.
 	server, remote *Properties
+
+	secretNames map[string]bool // what secrets refer to; nil before it is asked for
+}
+
+// isSecret says whether the value of key is a secret, here.
+func (p *placeholders) isSecret(key string) bool {
+	if p.secretNames == nil {
+		var all [][2]string
+		for _, text := range []*Properties{p.server, p.remote, p.instance, p.global} {
+			for _, e := range text.Entries() {
+				all = append(all, [2]string{e.Key, e.Value})
+			}
+		}
+		p.secretNames = SecretNames(all)
+	}
+	return p.secretNames[key] || IsSecret(key)
 }
 
 // raw is the winning value of key before expansion: the first of -D,
@@ -76,14 +92,30 @@ func first(key string, files ...*Properties) (string, Source) {
 // destinationKey is published by Canal while an instance is generated.
 const destinationKey = "canal.instance.destination"
 
+// expansion begins the expansion of the value of key, or of a text if key is "".
+func (p *placeholders) expansion(key string) *expansion {
+	return &expansion{
+		lookup:   func(k string) string { v, _ := p.raw(k); return v },
+		isSecret: p.isSecret,
+		open:     map[string]bool{key: true},
+	}
+}
+
+// reveals says whether the expanded value of key has a secret in it.
+func (p *placeholders) reveals(key string) bool {
+	raw, _ := p.raw(key)
+	e := p.expansion(key)
+	value, err := e.expand(raw)
+	return p.isSecret(key) || e.secret || HasCredentials(raw) || err == nil && HasCredentials(value)
+}
+
 // value is the expanded value of key, or def when it is absent or blank.
 func (p *placeholders) value(key, def string) (string, Source, error) {
 	raw, src := p.raw(key)
 	if raw == "" {
 		raw, src = def, Source{Kind: sourceDefault}
 	}
-	e := expansion{lookup: func(k string) string { v, _ := p.raw(k); return v }, open: map[string]bool{key: true}}
-	v, err := e.expand(raw)
+	v, err := p.expansion(key).expand(raw)
 	if err != nil {
 		return "", src, newValueError(p.destination, key, raw, src, err.Error())
 	}
@@ -91,11 +123,13 @@ func (p *placeholders) value(key, def string) (string, Source, error) {
 }
 
 // Limits of one expansion, so that a hostile or mistaken file ends in an error
-// instead of filling the memory: look-ups, nesting, bytes of result.
+// instead of filling the memory or taking minutes: look-ups, nesting, bytes of
+// result, bytes of all that is looked through on the way.
 const (
 	maxLookups   = 10_000
 	maxNesting   = 100
 	maxExpansion = 1 << 20
+	maxExpanded  = 4 << 20
 )
 
 var (
@@ -105,17 +139,21 @@ var (
 
 // expansion expands ${key} and ${key:default} in one value.
 type expansion struct {
-	lookup  func(key string) string // "" means absent
-	open    map[string]bool         // keys being expanded
-	lookups int
-	depth   int
+	lookup   func(key string) string // "" means absent
+	isSecret func(key string) bool   // nil for none
+	secret   bool                    // a secret was looked up
+	open     map[string]bool         // keys being expanded
+	lookups  int
+	depth    int
+	bytes    int // that were looked through
 }
 
 // expand replaces every placeholder. Text of a placeholder is itself expanded
 // first (so a default may contain one), then cut at its first ':', then looked
 // up, and what is found is expanded again. An unclosed "${" stays as it is.
 func (e *expansion) expand(text string) (string, error) {
-	if e.depth++; e.depth > maxNesting {
+	e.bytes += len(text)
+	if e.depth++; e.depth > maxNesting || e.bytes > maxExpanded {
 		return "", errExpansionSize
 	}
 	defer func() { e.depth-- }()
@@ -158,7 +196,9 @@ func (e *expansion) placeholder(text string) (string, error) {
 	}
 	key, def, _ := strings.Cut(text, ":")
 	key = trim(key)
+	e.secret = e.secret || e.isSecret != nil && e.isSecret(key)
 	value := e.lookup(key)
+	e.bytes += len(value)
 	if value == "" {
 		value = trim(def)
 	}

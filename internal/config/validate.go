@@ -286,7 +286,7 @@ func isTableList(key string) bool {
 
 // readAs tells how a value is read, unless it is a secret.
 func (v *validator) readAs(l *logicalLine) string {
-	if isSecret(l.key) {
+	if IsSecret(l.key) {
 		return ""
 	}
 	return fmt.Sprintf(": this is read as %q", l.value)
@@ -294,7 +294,7 @@ func (v *validator) readAs(l *logicalLine) string {
 
 // shown is a value as it is written, unless it is a secret.
 func (v *validator) shown(key, raw string) string {
-	if isSecret(key) {
+	if IsSecret(key) {
 		return `\\ for each \`
 	}
 	return raw
@@ -363,7 +363,7 @@ func standIn(key string) string {
 }
 
 // isMasked says that a secret is not to be looked at.
-func (v *validator) isMasked(e Entry) bool { return trim(e.Value) == masked && isSecret(e.Key) }
+func (v *validator) isMasked(e Entry) bool { return trim(e.Value) == masked && IsSecret(e.Key) }
 
 // line is where a key stands; 0 when it does not.
 func (v *validator) line(key string) int {
