@@ -35,7 +35,7 @@ func init() {
 // Bounds of HTTP.
 const (
 	headerTimeout = 10 * time.Second
-	readTimeout   = 30 * time.Second
+	bodyTimeout   = 30 * time.Second
 	writeTimeout  = 90 * time.Second // an order to a server may take a minute; streams set their own
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 32 << 10 // bytes
@@ -153,7 +153,7 @@ func (a *admin) serve(ctx context.Context) error {
 	requests, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	server := &http.Server{
-		Handler: http.HandlerFunc(a.serveHTTP), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		Handler: http.HandlerFunc(a.serveHTTP), ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return requests },
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
@@ -292,5 +292,31 @@ func (a *admin) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the admin waits for its database", http.StatusServiceUnavailable)
 		return
 	}
+	limitBody(w, r, bodyTimeout)
 	(*h).ServeHTTP(w, r)
+}
+
+// limitBody bounds the time that the body of a request takes to come. The server's
+// own ReadTimeout would not do: it ends requests that are answered for longer, such as
+// streams.
+func limitBody(w http.ResponseWriter, r *http.Request, within time.Duration) {
+	c := http.NewResponseController(w)
+	if r.ContentLength == 0 || c.SetReadDeadline(time.Now().Add(within)) != nil { // HTTP/2 has one for each stream, too
+		return
+	}
+	r.Body = &limitedBody{r.Body, c}
+}
+
+// limitedBody takes the deadline away once the body has come.
+type limitedBody struct {
+	io.ReadCloser
+	c *http.ResponseController
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = b.c.SetReadDeadline(time.Time{}) // it could be set
+	}
+	return n, err
 }

@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -161,6 +163,42 @@ func TestAdminPasswdRefuses(t *testing.T) {
 	code := run(t.Context(), []string{"admin", "passwd", "--home", t.TempDir()}, strings.NewReader("long enough\n"), &out, &out)
 	if code != exitError || !strings.Contains(out.String(), "canal.adminPasswd is empty") {
 		t.Errorf("no installation: %d %s", code, out.String())
+	}
+}
+
+// TestAdminLimitsBodies ends a request whose body does not come, and none that takes
+// its time to be answered.
+func TestAdminLimitsBodies(t *testing.T) {
+	const within = 100 * time.Millisecond
+	for _, c := range []struct{ name, request, want string }{
+		{"no body", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "<nil> <nil>"},
+		{"a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\ntext", "<nil> <nil>"},
+		{"half a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nte", "i/o timeout"},
+	} {
+		result := make(chan string, 1)
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			limitBody(w, r, within)
+			_, err := io.Copy(io.Discard, r.Body)
+			timer := time.NewTimer(2 * within)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-r.Context().Done():
+			}
+			result <- fmt.Sprint(err, " ", r.Context().Err())
+		}))
+		conn, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, c.request); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-result; !strings.Contains(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+		conn.Close()
+		s.Close()
 	}
 }
 
