@@ -25,6 +25,7 @@ describe('parseProperties', () => {
 
 describe('setProperty', () => {
   it('changes only the value', () => expect(setProperty('# t\na = 1\nb=2\n', 'a', '3')).toBe('# t\na = 3\nb=2\n'))
+  it('puts a blank where one stands on the other side', () => expect(setProperty('a =', 'a', '3')).toBe('a = 3'))
   it('keeps what is equal in another spelling', () => expect(setProperty('a : x\\u0041', 'a', 'xA')).toBe('a : x\\u0041'))
   it('takes a setting out of its comment', () => expect(setProperty('#a.b=x\nc=1', 'a.b', 'y')).toBe('a.b=y\nc=1'))
   it('does not take prose for a setting', () => expect(setProperty('# set a to b\n', 'a', 'y')).toBe('# set a to b\na=y\n'))

@@ -96,7 +96,8 @@ export function setProperty(text: string, key: string, value: string | undefined
       for (const p of there.reverse()) lines.splice(p.line - 1, p.endLine - p.line + 1)
     } else if (last.value !== value) {
       const head = /^\s*[^=:\s]+(?:[ \t]*[=:][ \t]*|[ \t]+|$)/.exec(lines[last.line - 1] ?? '')?.[0] ?? ''
-      const written = /[=:\s]$/.test(head) ? head : `${key}=`
+      const spaced = /\s[=:]$/.test(head) ? `${head} ` : head
+      const written = /[=:\s]$/.test(spaced) ? spaced : `${key}=`
       lines.splice(last.line - 1, last.endLine - last.line + 1, written + escapeValue(value))
     }
     return lines.join(eol)
