@@ -43,6 +43,7 @@ type Client struct {
 	o       ClientOptions
 	http    *http.Client
 	current atomic.Int32 // index of the address that answered last
+	last    lastSummary
 }
 
 // Text is one text of the configuration, as it came from the admin.
@@ -55,6 +56,7 @@ type Text struct {
 // RefusedError is an admin's answer that is no answer to the question: the hash is
 // wrong, the cluster unknown, its database away.
 type RefusedError struct {
+	Code    int
 	Message string
 }
 
@@ -79,8 +81,11 @@ const (
 	maxAsking      = 4               // requests for instances under way at a time
 )
 
-// codeOK is the code of an answer that is one (BaseModel).
-const codeOK = 20000
+// Codes of an answer (BaseModel).
+const (
+	codeOK     = 20000
+	codeFailed = 50000
+)
 
 // NewClient returns a client. Close ends its connections.
 func NewClient(o ClientOptions) *Client {
@@ -218,9 +223,25 @@ func (c *Client) get(ctx context.Context, call string) (*data, error) {
 	return nil, failure
 }
 
-// getFrom makes one request.
+// getFrom makes one request of Canal's.
 func (c *Client) getFrom(ctx context.Context, address string) (*data, error) {
-	fail := func(err error) (*data, error) { return nil, &RequestError{URL: address, Err: err} }
+	return request[data](ctx, c, address)
+}
+
+// errForeign means that something else than an admin has answered.
+var errForeign = errors.New("this is not an admin's answer")
+
+// statusError is an answer with another status than 200.
+type statusError struct {
+	code   int
+	status string
+}
+
+func (e *statusError) Error() string { return e.status }
+
+// request makes one request. T is what counts of an answer's data.
+func request[T any](ctx context.Context, c *Client, address string) (*T, error) {
+	fail := func(err error) (*T, error) { return nil, &RequestError{URL: address, Err: err} }
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return fail(err)
@@ -241,11 +262,11 @@ func (c *Client) getFrom(ctx context.Context, address string) (*data, error) {
 	case resp.Header.Get("Location") != "":
 		return fail(fmt.Errorf("%s to %s: name that address in canal.admin.manager", resp.Status, resp.Header.Get("Location")))
 	case resp.StatusCode != http.StatusOK:
-		return fail(errors.New(resp.Status))
+		return fail(&statusError{resp.StatusCode, resp.Status})
 	case len(body) > maxAnswer:
 		return fail(fmt.Errorf("the answer is larger than %d bytes", maxAnswer))
 	}
-	d, err := parse(body)
+	d, err := parse[T](body)
 	if err != nil && !refused(err) {
 		return fail(err)
 	}
@@ -254,24 +275,24 @@ func (c *Client) getFrom(ctx context.Context, address string) (*data, error) {
 
 // parse reads the envelope of an answer (BaseModel). The error is a *RefusedError for
 // a code other than codeOK.
-func parse(body []byte) (*data, error) {
+func parse[T any](body []byte) (*T, error) {
 	var a struct {
 		Code    *int    `json:"code"`
 		Message *string `json:"message"`
-		Data    *data   `json:"data"`
+		Data    *T      `json:"data"`
 	}
 	if err := json.Unmarshal(body, &a); err != nil {
-		return nil, fmt.Errorf("this is not an admin's answer: %w", err)
+		return nil, fmt.Errorf("%w: %w", errForeign, err)
 	}
 	switch {
 	case a.Code == nil:
-		return nil, errors.New("this is not an admin's answer: it has no code")
+		return nil, fmt.Errorf("%w: it has no code", errForeign)
 	case *a.Code == codeOK:
 		return a.Data, nil
 	case a.Message == nil:
-		return nil, &RefusedError{Message: "null"}
+		return nil, &RefusedError{Code: *a.Code, Message: "null"}
 	}
-	return nil, &RefusedError{Message: *a.Message}
+	return nil, &RefusedError{Code: *a.Code, Message: *a.Message}
 }
 
 // cause is why a request failed without what changes from one attempt to the next,

@@ -323,7 +323,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"code":50000,"message":"auth :admin is failed","data":null}`))
 	f.Add([]byte(`{"code":"20000","data":[]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if d, err := parse(b); d != nil && err != nil {
+		if d, err := parse[data](b); d != nil && err != nil {
 			t.Errorf("data with the error %v", err)
 		}
 	})

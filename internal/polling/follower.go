@@ -196,7 +196,10 @@ func (f *Follower) open(ctx context.Context, text Text, remembered map[string]Te
 		return err
 	}
 	f.setting = setting
-	instances, _, err := f.scan(ctx, remembered)
+	instances, _, err := f.scan(ctx, f.o.Client.Summary(ctx), remembered)
+	if errors.Is(err, errUnlisted) {
+		err = nil
+	}
 	if err != nil {
 		// The server starts all the same: the instances are asked for again soon.
 		instances = remembered
@@ -235,13 +238,20 @@ func (f *Follower) openRemembered(t Texts, why error) bool {
 
 // poll asks once for everything and does what has changed. An admin that does not
 // answer changes nothing. Until there was a text the question has no MD5, by which
-// the admin registers the server again.
+// the admin registers the server again. An admin of ours answers with one summary as
+// long as nothing changes.
 func (f *Follower) poll(ctx context.Context) {
 	known := ""
 	if f.found {
 		known = f.text.MD5
 	}
-	text, ok, err := f.o.Client.Server(ctx, known)
+	var text Text
+	var ok bool
+	var err error
+	said := f.o.Client.Summary(ctx)
+	if known == "" || !said.SameServer(known) {
+		text, ok, err = f.o.Client.Server(ctx, known)
+	}
 	answered := err == nil
 	if ok && (text.MD5 != f.text.MD5 || f.Origin().Source == "cache") || f.again {
 		f.change(ctx, text, ok)
@@ -252,7 +262,7 @@ func (f *Follower) poll(ctx context.Context) {
 	}
 	if f.setting.Scan && f.o.Target.Running() {
 		if answered {
-			err = errors.Join(err, f.rescan(ctx))
+			err = errors.Join(err, f.rescan(ctx, said))
 		}
 		if err != nil {
 			f.revive()
@@ -293,7 +303,7 @@ func (f *Follower) replace(ctx context.Context, text Text) error {
 	old := f.setting
 	f.setting = setting
 	if !setting.Scan { // nobody else asks for what its canal.destinations names
-		if instances, _, err := f.scan(ctx, f.Texts().Instances); err == nil {
+		if instances, _, err := f.scan(ctx, nil, f.Texts().Instances); err == nil {
 			f.putInstances(instances)
 		}
 	}
@@ -306,16 +316,22 @@ func (f *Follower) replace(ctx context.Context, text Text) error {
 }
 
 // rescan asks for the instances and does what has changed.
-func (f *Follower) rescan(ctx context.Context) error {
+func (f *Follower) rescan(ctx context.Context, said *Summary) error {
 	f.mu.Lock()
 	old, dropped := f.texts.Instances, f.dropped
 	f.dropped = nil
 	f.mu.Unlock()
-	next, actions, err := f.scan(ctx, without(old, dropped))
+	next, actions, err := f.scan(ctx, said, without(old, dropped))
 	if err != nil {
 		for d := range dropped {
 			f.Forget(d)
 		}
+	}
+	switch {
+	case errors.Is(err, errUnlisted):
+		f.revive()
+		return nil
+	case err != nil:
 		return err
 	}
 	if len(actions) == 0 {
@@ -354,16 +370,21 @@ func (f *Follower) revive() {
 	}
 }
 
-// scan asks which instances there are, and for what changed since known.
-func (f *Follower) scan(ctx context.Context, known map[string]Text) (map[string]Text, []Action, error) {
+// errUnlisted is returned by scan when the admin does not know the server, from which
+// nothing follows.
+var errUnlisted = errors.New("the admin does not list the instances")
+
+// scan asks which instances there are, and for what changed since known, unless the
+// admin has said so.
+func (f *Follower) scan(ctx context.Context, said *Summary, known map[string]Text) (map[string]Text, []Action, error) {
 	names := f.setting.Destinations
 	if f.setting.Scan {
-		listed, ok, err := f.o.Client.Instances(ctx)
+		listed, ok, err := f.instances(ctx, said)
 		if err != nil {
 			return nil, nil, err
 		}
 		if !ok {
-			return known, nil, nil
+			return known, nil, errUnlisted
 		}
 		names = listed
 	}
@@ -374,7 +395,8 @@ func (f *Follower) scan(ctx context.Context, known map[string]Text) (map[string]
 		f.tell(d, fmt.Errorf("%q cannot be a destination: want the name of a folder", d))
 		return true
 	})
-	answers, err := f.o.Client.Ask(ctx, asked, known)
+	changed := slices.DeleteFunc(slices.Clone(asked), func(d string) bool { return said.SameInstance(d, known[d].MD5) })
+	answers, err := f.o.Client.Ask(ctx, changed, known)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -383,6 +405,15 @@ func (f *Follower) scan(ctx context.Context, known map[string]Text) (map[string]
 	}
 	next, actions := Next(known, names, answers)
 	return next, actions, nil
+}
+
+// instances are those that the admin lists, as Client.Instances.
+func (f *Follower) instances(ctx context.Context, said *Summary) ([]string, bool, error) {
+	if said == nil {
+		return f.o.Client.Instances(ctx)
+	}
+	names, ok := said.Instances()
+	return names, ok, nil
 }
 
 // tell logs what is wrong with one instance, when it begins, changes and is over.

@@ -115,6 +115,18 @@ func newStory(t *testing.T) *story {
 	return &story{t: t, admin: admintest.Start(t), file: filepath.Join(t.TempDir(), "canal-admin.cache"), stop: func() {}}
 }
 
+// eachAdmin tells a story with an admin that knows only Canal's questions, and with
+// one of ours.
+func eachAdmin(t *testing.T, tell func(t *testing.T, s *story)) {
+	for name, summaries := range map[string]bool{"Canal's": false, "ours": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t)
+			s.admin.Summaries(summaries)
+			tell(t, s)
+		})
+	}
+}
+
 // begin starts a follower, as in a new process.
 func (s *story) begin() {
 	s.target, s.log, s.seen = &target{}, &lockedBuffer{}, 0
@@ -155,19 +167,23 @@ func (s *story) expect(want ...string) {
 	s.seen = len(s.target.done)
 }
 
-// polls waits until the admin has been asked n times more for the server's text.
+// polls waits until the admin has been asked n times more for the server's text, or
+// for all at once.
 func (s *story) polls(n int) {
 	s.t.Helper()
-	count := func() (c int) {
-		for _, r := range s.admin.Requests() {
-			if strings.Contains(r, "server_polling") {
-				c++
-			}
-		}
-		return c
-	}
+	count := func() int { return max(s.asked("server_polling"), s.asked("towpath_polling")) }
 	until := count() + n
 	s.eventually("the admin is asked", func() bool { return count() >= until })
+}
+
+// asked is how often the admin was asked something.
+func (s *story) asked(what string) (n int) {
+	for _, r := range s.admin.Requests() {
+		if strings.Contains(r, what) {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *story) says(text string) {
@@ -190,8 +206,9 @@ func (s *story) eventually(what string, ok func() bool) {
 }
 
 // TestFollower: the life of a server with its admin (P6, P7, P8, P10, C29).
-func TestFollower(t *testing.T) {
-	s := newStory(t)
+func TestFollower(t *testing.T) { eachAdmin(t, followerLives) }
+
+func followerLives(t *testing.T, s *story) {
 	s.admin.Server("v1")
 	s.admin.Instance("a", "1")
 	s.begin()
@@ -207,8 +224,10 @@ func TestFollower(t *testing.T) {
 	// A server that its admin has forgotten runs on, with its instances.
 	s.admin.Unknown(true)
 	s.expect()
+	// One instance is started anew, also while the admin lists none.
+	s.f.Forget("a")
+	s.expect("start a")
 	s.admin.Unknown(false)
-	// One instance is started anew.
 	s.f.Forget("a")
 	s.expect("start a")
 	// What could not be done is done again.
@@ -251,8 +270,9 @@ func TestFollowerFirstQuestions(t *testing.T) {
 
 // TestFollowerWrongText: a text that cannot be used leaves the server as it is, and
 // the next is tried.
-func TestFollowerWrongText(t *testing.T) {
-	s := newStory(t)
+func TestFollowerWrongText(t *testing.T) { eachAdmin(t, followerWrongText) }
+
+func followerWrongText(t *testing.T, s *story) {
 	s.admin.Server("v1")
 	s.begin()
 	s.expect("use v1 with ")
@@ -282,8 +302,9 @@ func TestFollowerWrongText(t *testing.T) {
 }
 
 // TestFollowerAdminAway: said once when it begins and once when it is over.
-func TestFollowerAdminAway(t *testing.T) {
-	s := newStory(t)
+func TestFollowerAdminAway(t *testing.T) { eachAdmin(t, followerAdminAway) }
+
+func followerAdminAway(t *testing.T, s *story) {
 	s.admin.Server("v1")
 	s.admin.Instance("a", "1")
 	s.begin()
@@ -311,8 +332,9 @@ func TestFollowerAdminAway(t *testing.T) {
 }
 
 // TestFollowerCache: a start while the admin is away, and what happens when it is back.
-func TestFollowerCache(t *testing.T) {
-	s := newStory(t)
+func TestFollowerCache(t *testing.T) { eachAdmin(t, followerCache) }
+
+func followerCache(t *testing.T, s *story) {
 	s.admin.Server("v1")
 	s.admin.Instance("a", "1")
 	s.begin()
@@ -387,8 +409,9 @@ func TestFollowerWithoutCache(t *testing.T) {
 }
 
 // TestFollowerWithoutScan: without canal.auto.scan the listed destinations count.
-func TestFollowerWithoutScan(t *testing.T) {
-	s := newStory(t)
+func TestFollowerWithoutScan(t *testing.T) { eachAdmin(t, followerWithoutScan) }
+
+func followerWithoutScan(t *testing.T, s *story) {
 	s.admin.Server("noscan")
 	s.admin.Instance("a", "1")
 	s.admin.Instance("b", "1")

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/towpath-cdc/towpath/internal/admin/address"
 	"github.com/towpath-cdc/towpath/internal/admin/database"
@@ -75,6 +76,7 @@ type API struct {
 	crossOrigin *http.CrossOriginProtection
 	anyOrigin   bool
 	refusals    refusals
+	polled      atomic.Pointer[pollAnswers]
 
 	mux       *http.ServeMux
 	methods   map[string]map[string]*endpoint // by pattern, by method

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -29,6 +30,9 @@ func BenchmarkPolling(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	if _, err := w.db.SaveConfig(b.Context(), database.Actor{}, database.Config{ClusterID: &cluster, Content: "a = b"}, database.SaveOptions{}); err != nil {
+		b.Fatal(err)
+	}
 	status := statusRunning
 	for i := range 1000 {
 		row := database.Instance{ClusterID: &cluster, Name: fmt.Sprintf("instance-%d", i), Status: &status, Content: content}
@@ -36,10 +40,15 @@ func BenchmarkPolling(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	var summary struct{ Version string }
+	if err := json.Unmarshal(w.poll(b, "towpath_polling?ip=10.0.0.1&port=11111").Data, &summary); err != nil {
+		b.Fatal(err)
+	}
 	for _, bb := range []struct{ name, path string }{
 		{"list", "instances_polling?ip=10.0.0.1&port=11111&md5="},
 		{"unchanged", "instance_polling/instance-500?md5=" + md5Of(content)},
 		{"new", "instance_polling/instance-500?md5="},
+		{"summary", "towpath_polling?ip=10.0.0.1&port=11111&known=" + summary.Version},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			r := httptest.NewRequest(http.MethodGet, "/api/v1/config/"+bb.path, nil)

@@ -52,6 +52,15 @@ type instanceEntity struct {
 	ModifiedTime    *string        `json:"modifiedTime"`
 	ClusterServerID *string        `json:"clusterServerId"` // "cluster:<id>" or "server:<id>"
 	RunningStatus   string         `json:"runningStatus"`   // "1" where it was seen running, else "0"
+
+	body []byte // its envelope, of those that servers ask for again and again
+}
+
+func (e *instanceEntity) prepared() []byte {
+	if e == nil {
+		return nil
+	}
+	return e.body
 }
 
 // userEntity has the keys of Canal's User; those of passwords never tell one.

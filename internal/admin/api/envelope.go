@@ -28,11 +28,43 @@ const maxPooled = 256 << 10
 // writeData sends a successful envelope. Like Jackson it does not escape the
 // characters of HTML, which are safe in answers of type application/json.
 func writeData(w http.ResponseWriter, data any) error {
-	return writeJSON(w, struct {
-		Code    int     `json:"code"`
-		Message *string `json:"message"`
-		Data    any     `json:"data"`
-	}{Code: codeSuccess, Data: data})
+	if p, ok := data.(prepared); ok {
+		if body := p.prepared(); body != nil {
+			writeBody(w, body)
+			return nil
+		}
+	}
+	return writeJSON(w, success(data))
+}
+
+// prepared is data whose envelope is not written anew for each who asks: the bytes of
+// it, or nil when they have not been prepared.
+type prepared interface{ prepared() []byte }
+
+// prepare writes the envelope of data once.
+func prepare(data any) ([]byte, error) {
+	var buf bytes.Buffer
+	err := encode(&buf, success(data))
+	return buf.Bytes(), err
+}
+
+// successEnvelope is Canal's envelope of a call that succeeded.
+type successEnvelope struct {
+	Code    int     `json:"code"`
+	Message *string `json:"message"`
+	Data    any     `json:"data"`
+}
+
+func success(data any) successEnvelope { return successEnvelope{Code: codeSuccess, Data: data} }
+
+func encode(buf *bytes.Buffer, v any) error {
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	buf.Truncate(buf.Len() - 1) // the end of line
+	return nil
 }
 
 func writeJSON(w http.ResponseWriter, v any) error {
@@ -43,18 +75,24 @@ func writeJSON(w http.ResponseWriter, v any) error {
 			buffers.Put(buf)
 		}
 	}()
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
+	if err := encode(buf, v); err != nil {
+		return err
 	}
-	body := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+	writeBody(w, buf.Bytes())
+	return nil
+}
+
+// Values of headers that every answer has; they are shared and not changed.
+var (
+	typeJSON = []string{"application/json"}
+	noStore  = []string{"no-store"}
+)
+
+func writeBody(w http.ResponseWriter, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
+	h["Content-Type"], h["Cache-Control"] = typeJSON, noStore
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.Write(body) //nolint:errcheck // the client has gone; nobody is left to tell
-	return nil
 }
 
 // failedEnvelope is Canal's envelope of a call that failed, and what ours add.
@@ -160,25 +198,35 @@ type caller struct {
 
 type callerKey struct{}
 
+// withCaller is the context in which callerOf finds who asks. The request is looked
+// at only then: most requests are polls, which do not want to know.
 func withCaller(r *http.Request) context.Context {
-	token, _ := tokenOf(r)
-	return context.WithValue(r.Context(), callerKey{}, caller{
-		address: hostOf(r.RemoteAddr),
-		agent:   r.UserAgent(),
-		token:   token,
-		secure:  r.TLS != nil,
-		chinese: prefersChinese(r.Header.Get("Accept-Language")),
-	})
+	return context.WithValue(r.Context(), callerKey{}, r)
 }
 
 func callerOf(ctx context.Context) caller {
-	c, _ := ctx.Value(callerKey{}).(caller)
-	return c
+	switch v := ctx.Value(callerKey{}).(type) {
+	case caller:
+		return v
+	case *http.Request:
+		token, _ := tokenOf(v)
+		return caller{
+			address: hostOf(v.RemoteAddr),
+			agent:   v.UserAgent(),
+			token:   token,
+			secure:  v.TLS != nil,
+			chinese: prefersChinese(v.Header.Get("Accept-Language")),
+		}
+	}
+	return caller{}
 }
 
 // acceptsJSON says whether an Accept header allows an answer in JSON. None at all
 // does, and so does one that cannot be read.
 func acceptsJSON(accept []string) bool {
+	if len(accept) == 0 {
+		return true
+	}
 	seen := false
 	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		kind, params, err := mime.ParseMediaType(part)

@@ -480,3 +480,17 @@ type AuditItem struct {
 	OK       bool   `json:"ok"`
 	Detail   string `json:"detail"`
 }
+
+// PollSummary is what a server shall run, by the MD5s of the texts: it asks for those
+// that it does not have. GET /config/towpath_polling
+type PollSummary struct {
+	Version   string       `json:"version"`   // of Instances
+	Server    string       `json:"server"`    // contentMd5 of its canal.properties
+	Instances []PolledText `json:"instances"` // null when the version is the one that the server knows
+}
+
+// PolledText is the text of an instance that a server shall run.
+type PolledText struct {
+	Name string `json:"name"`
+	MD5  string `json:"md5"` // of its text, lower-case hex
+}

@@ -27,6 +27,8 @@ func (a *API) pollingRoutes() {
 		Summary: "The names of the instances that a server shall run, in content, separated by commas; null when there is no such server"}, a.pollInstances)
 	route(a, Operation{Method: http.MethodGet, Path: "/config/instance_polling/{destination}", Tag: tagPolling, Polling: true,
 		Summary: "One instance, without content when it has not changed; null when there is none"}, a.pollInstance)
+	route(a, Operation{Method: http.MethodGet, Path: "/config/towpath_polling", Tag: tagPolling, Polling: true,
+		Summary: "The MD5s of all texts of a server, in place of a question for each; null when there is no such server"}, a.pollSummary)
 }
 
 // checkPolling lets only servers in that share the password with the admin.
@@ -71,7 +73,7 @@ func (a *API) pollServer(ctx context.Context, _ identity.Principal, req pollServ
 	}
 	switch {
 	case errors.Is(err, database.ErrNotFound):
-		return nil, refused("canal.properties config is empty")
+		return nil, errNoConfig
 	case err != nil:
 		return nil, err
 	case c.ContentMD5 == req.MD5:
@@ -79,6 +81,8 @@ func (a *API) pollServer(ctx context.Context, _ identity.Principal, req pollServ
 	}
 	return a.config(c), nil
 }
+
+var errNoConfig = refused("canal.properties config is empty")
 
 // registerServer adds a server that asks for the first time. Its ports for
 // clients and metrics are guessed as Canal does: the next two.
@@ -135,35 +139,33 @@ type pollInstancesRequest struct {
 }
 
 func (a *API) pollInstances(ctx context.Context, _ identity.Principal, req pollInstancesRequest) (*instanceEntity, error) {
-	s, err := a.db.ServerAt(ctx, req.IP, req.Port)
-	if errors.Is(err, database.ErrNotFound) {
-		return nil, nil
+	p, s, err := a.pollingServer(ctx, req.IP, req.Port)
+	if p == nil || err != nil {
+		return nil, err
 	}
+	due, err := p.dueOf(s)
 	if err != nil {
 		return nil, err
+	}
+	if req.MD5 != "" && req.MD5 == due.listMD5 {
+		return &instanceEntity{RunningStatus: statusStopped}, nil
+	}
+	return due.list, nil
+}
+
+// pollingServer finds the server that asks, and notes that it did. It gives no
+// answers when there is none.
+func (a *API) pollingServer(ctx context.Context, ip string, port int32) (*pollAnswers, database.Server, error) {
+	var s database.Server
+	p, err := a.pollAnswers(ctx)
+	if err != nil {
+		return nil, s, err
+	}
+	if s, err = p.view.ServerAt(ip, port); err != nil {
+		return nil, s, nil // there is no other error
 	}
 	a.Polls.Note(s.ID, time.Now())
-	filter := database.InstanceFilter{Status: statusRunning, ClusterID: s.ClusterID}
-	if s.ClusterID == nil {
-		filter.ServerID = &s.ID
-	}
-	rows, _, err := a.db.Instances(ctx, filter, false)
-	if err != nil {
-		return nil, err
-	}
-	var names strings.Builder
-	for i := range rows {
-		if i > 0 {
-			names.WriteByte(',')
-		}
-		names.WriteString(rows[i].Name)
-	}
-	list := names.String()
-	e := &instanceEntity{Content: &list, RunningStatus: statusStopped}
-	if unchanged(req.MD5, list) {
-		e.Content = nil
-	}
-	return e, nil
+	return p, s, nil
 }
 
 type pollInstanceRequest struct {
@@ -174,27 +176,45 @@ type pollInstanceRequest struct {
 // pollInstance sends neither cluster nor server, whose addresses the caller has
 // no need of.
 func (a *API) pollInstance(ctx context.Context, _ identity.Principal, req pollInstanceRequest) (*instanceEntity, error) {
-	row, err := a.db.InstanceNamed(ctx, req.Destination)
-	if errors.Is(err, database.ErrNotFound) {
-		return nil, nil
-	}
+	p, err := a.pollAnswers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e := a.instance(row)
-	if unchanged(req.MD5, row.Content) {
-		e.Content = nil
+	row, sum, err := p.view.InstanceNamed(req.Destination)
+	if err != nil {
+		return nil, nil // there is no other error than that there is none
 	}
-	return e, nil
+	// The stored MD5 is not used: a row may have been changed by hand.
+	if req.MD5 == sum {
+		return p.unchanged(row, a)
+	}
+	return a.instance(row), nil
 }
 
-// unchanged compares a text with the MD5, in lower-case hex, that a server has of
-// it. The stored MD5 is not used: a row may have been changed by hand.
-func unchanged(have, content string) bool {
-	if have == "" {
-		return false
+type pollSummaryRequest struct {
+	IP    string `query:"ip" json:"-" required:"true"`
+	Port  int32  `query:"port" json:"-" required:"true" doc:"the admin port"`
+	Known string `query:"known" json:"-" doc:"the version that the server has; may be empty"`
+}
+
+// pollSummary spares servers that know of it a question for each instance.
+func (a *API) pollSummary(ctx context.Context, _ identity.Principal, req pollSummaryRequest) (*PollSummary, error) {
+	p, s, err := a.pollingServer(ctx, req.IP, req.Port)
+	if p == nil || err != nil {
+		return nil, err
 	}
-	return md5Of(content) == have
+	due, err := p.dueOf(s)
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.view.ConfigOf(s)
+	if err != nil {
+		return nil, errNoConfig // there is no other error
+	}
+	if req.Known == due.version {
+		return &PollSummary{Version: due.version, Server: c.ContentMD5}, nil
+	}
+	return &PollSummary{Version: due.version, Server: c.ContentMD5, Instances: due.texts}, nil
 }
 
 func md5Of(content string) string {

@@ -56,9 +56,13 @@ func (db *DB) newestConfig(ctx context.Context, wanted func(*Config) bool) (Conf
 	if err != nil {
 		return Config{}, err
 	}
+	return s.newestConfig(wanted)
+}
+
+func (v *View) newestConfig(wanted func(*Config) bool) (Config, error) {
 	var newest *Config
-	for i := range s.configs { // by id: of two that changed in the same second the later one counts
-		if c := &s.configs[i]; wanted(c) && (newest == nil || !c.Modified.Before(newest.Modified)) {
+	for i := range v.configs { // by id: of two that changed in the same second the later one counts
+		if c := &v.configs[i]; wanted(c) && (newest == nil || !c.Modified.Before(newest.Modified)) {
 			newest = c
 		}
 	}

@@ -45,7 +45,7 @@ func (db *DB) Instances(ctx context.Context, f InstanceFilter, withContent bool)
 }
 
 func (f InstanceFilter) selects(i *Instance) bool {
-	return containsFold(i.Name, f.Name) &&
+	return (f.Name == "" || containsFold(i.Name, f.Name)) &&
 		(f.ClusterID == nil || same(i.ClusterID, f.ClusterID)) &&
 		(f.ServerID == nil || same(i.ServerID, f.ServerID)) &&
 		(f.Status == "" || i.Status != nil && *i.Status == f.Status)
@@ -67,7 +67,8 @@ func (db *DB) InstanceNamed(ctx context.Context, name string) (Instance, error) 
 	if err != nil {
 		return Instance{}, err
 	}
-	return find(s.instances, func(i *Instance) bool { return strings.EqualFold(i.Name, name) })
+	i, _, err := s.InstanceNamed(name)
+	return i, err
 }
 
 // InsertInstance adds an instance and returns its id. The error is ErrDuplicate when

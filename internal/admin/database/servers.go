@@ -76,9 +76,7 @@ func (db *DB) ServerAt(ctx context.Context, ip string, adminPort int32) (Server,
 	if err != nil {
 		return Server{}, err
 	}
-	return find(snap.servers, func(s *Server) bool {
-		return s.AdminPort != nil && *s.AdminPort == adminPort && strings.EqualFold(s.IP, ip)
-	})
+	return snap.ServerAt(ip, adminPort)
 }
 
 // InsertServer adds a server and returns its id. config is its canal.properties when

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,13 +16,17 @@ const (
 	retryIn  = time.Second // how long after a failure the database is left alone
 )
 
-// snapshot is a copy of the tables that servers ask for. It is immutable: readers
-// share it, and copy what they hand out.
-type snapshot struct {
+// View is a copy of the tables that servers ask for. It is immutable: readers share
+// it, and copy what they hand out. While it is given again nothing has changed, so
+// what is made of it may be kept with it.
+type View struct {
 	clusters  []Cluster  // all by id
 	servers   []Server   //
 	configs   []Config   //
 	instances []Instance //
+
+	named map[string]int // of instances, by name as it is written
+	sums  []string       // MD5 of the text of each of instances, lower-case hex
 
 	generation  int64  // of the DB before it was read
 	fingerprint string // of the database before it was read
@@ -32,7 +38,7 @@ type cache struct {
 	token chan struct{}
 
 	mu       sync.Mutex
-	current  *snapshot
+	current  *View
 	checked  time.Time // when it was last known to be right
 	failed   error     // why it could not be read anew; nil when it could
 	failedAt time.Time
@@ -51,10 +57,14 @@ func (db *DB) Stale() (since time.Time, err error) {
 	return db.cache.checked, db.cache.failed
 }
 
+// View returns what has been read last: all changes made here, and those of others
+// up to a second ago.
+func (db *DB) View(ctx context.Context) (*View, error) { return db.snapshot(ctx) }
+
 // snapshot returns a copy of the tables that has all changes made here, and those
 // of others up to a second ago. When the database is unavailable it is the last
 // one there was.
-func (db *DB) snapshot(ctx context.Context) (*snapshot, error) {
+func (db *DB) snapshot(ctx context.Context) (*View, error) {
 	if s, err := db.cached(); s != nil || err != nil {
 		return s, err
 	}
@@ -72,7 +82,7 @@ func (db *DB) snapshot(ctx context.Context) (*snapshot, error) {
 
 // cached returns the snapshot if it can be used as it is, or the error if the
 // database has just failed and there is none; neither when it has to be read.
-func (db *DB) cached() (*snapshot, error) {
+func (db *DB) cached() (*View, error) {
 	c := &db.cache
 	now := db.now()
 	c.mu.Lock()
@@ -92,12 +102,12 @@ func (db *DB) cached() (*snapshot, error) {
 
 // refresh reads a new snapshot, or finds that the one in use is still right. The
 // caller has the token.
-func (db *DB) refresh(ctx context.Context) (*snapshot, error) {
+func (db *DB) refresh(ctx context.Context) (*View, error) {
 	c := &db.cache
 	c.mu.Lock()
 	old := c.current
 	c.mu.Unlock()
-	var s *snapshot
+	var s *View
 	err := db.read(ctx, func(ctx context.Context) (err error) {
 		s, err = db.load(ctx, old)
 		return err
@@ -126,8 +136,8 @@ func (db *DB) refresh(ctx context.Context) (*snapshot, error) {
 
 // load reads all tables unless old has their present state. Generation and
 // fingerprint are taken first: what changes in between is found next time.
-func (db *DB) load(ctx context.Context, old *snapshot) (*snapshot, error) {
-	s := &snapshot{generation: db.generation.Load()}
+func (db *DB) load(ctx context.Context, old *View) (*View, error) {
+	s := &View{generation: db.generation.Load()}
 	var err error
 	if s.fingerprint, err = db.dialect.fingerprint(ctx, db.sql); err != nil {
 		return nil, err
@@ -144,8 +154,72 @@ func (db *DB) load(ctx context.Context, old *snapshot) (*snapshot, error) {
 	if s.configs, err = collect(ctx, db.sql, scanConfig, "SELECT "+configColumns+" FROM canal_config ORDER BY id"); err != nil {
 		return nil, err
 	}
-	s.instances, err = collect(ctx, db.sql, scanInstance, "SELECT "+instanceColumns+" FROM canal_instance_config ORDER BY id")
-	return s, err
+	if s.instances, err = collect(ctx, db.sql, scanInstance, "SELECT "+instanceColumns+" FROM canal_instance_config ORDER BY id"); err != nil {
+		return nil, err
+	}
+	s.index(old)
+	return s, nil
+}
+
+// index fills what instances are found and compared by. Most texts are those of the
+// view before.
+func (v *View) index(old *View) {
+	v.named, v.sums = make(map[string]int, len(v.instances)), make([]string, len(v.instances))
+	for n := range v.instances {
+		i := &v.instances[n]
+		v.named[i.Name] = n
+		if old != nil {
+			if m, ok := old.named[i.Name]; ok && old.instances[m].Content == i.Content {
+				i.Content, v.sums[n] = old.instances[m].Content, old.sums[m]
+				continue
+			}
+		}
+		v.sums[n] = md5Of(i.Content)
+	}
+}
+
+// ServerAt returns the server with an address, or ErrNotFound.
+func (v *View) ServerAt(ip string, adminPort int32) (Server, error) {
+	return find(v.servers, func(s *Server) bool {
+		return s.AdminPort != nil && *s.AdminPort == adminPort && strings.EqualFold(s.IP, ip)
+	})
+}
+
+// ConfigOf returns the configuration of a server: that of its cluster, or when it is
+// alone its own. The error is ErrNotFound when there is none.
+func (v *View) ConfigOf(s Server) (Config, error) {
+	if s.ClusterID != nil {
+		return v.newestConfig(func(c *Config) bool { return same(c.ClusterID, s.ClusterID) })
+	}
+	return v.newestConfig(func(c *Config) bool { return same(c.ServerID, &s.ID) })
+}
+
+// InstancesOf returns the instances of a server with a status, by id, and the MD5 of
+// the text of each: those of its cluster, or when it is alone its own.
+func (v *View) InstancesOf(s Server, status string) (rows []Instance, md5 []string) {
+	f := InstanceFilter{Status: status, ClusterID: s.ClusterID}
+	if s.ClusterID == nil {
+		f.ServerID = &s.ID
+	}
+	for n := range v.instances {
+		if f.selects(&v.instances[n]) {
+			rows, md5 = append(rows, v.instances[n]), append(md5, v.sums[n])
+		}
+	}
+	return rows, md5
+}
+
+// InstanceNamed returns the instance of a name and the MD5 of its text, or
+// ErrNotFound. Names are unique, without regard to case.
+func (v *View) InstanceNamed(name string) (i Instance, md5 string, err error) {
+	n, ok := v.named[name]
+	if !ok {
+		n = slices.IndexFunc(v.instances, func(i Instance) bool { return strings.EqualFold(i.Name, name) })
+	}
+	if n < 0 {
+		return Instance{}, "", ErrNotFound
+	}
+	return v.instances[n], v.sums[n], nil
 }
 
 // find returns a copy of the first element that is wanted.

@@ -13,13 +13,11 @@ import (
 // configuration: the user, and Canal's hash of the password that servers and admin
 // share. The errors have the texts of Canal's PollingConfigController.
 func (s *Service) CheckPollHeaders(user, passwd string) error {
-	want := sha1.Sum([]byte(s.o.PollPassword))
-	want = sha1.Sum(want[:])
 	sum, digits := hexBytes(passwd)
 	if !digits {
-		return fmt.Errorf("illegal hex-string: %s", s.hide(passwd, want[:]))
+		return fmt.Errorf("illegal hex-string: %s", s.hide(passwd, s.pollHash[:]))
 	}
-	ok := subtle.ConstantTimeCompare([]byte(user), []byte(s.o.PollUser)) & subtle.ConstantTimeCompare(sum, want[:])
+	ok := subtle.ConstantTimeCompare([]byte(user), []byte(s.o.PollUser)) & subtle.ConstantTimeCompare(sum, s.pollHash[:])
 	if ok != 1 || s.o.PollUser == "" || s.o.PollPassword == "" {
 		return fmt.Errorf("auth :%s is failed", user)
 	}
@@ -50,4 +48,10 @@ func hexBytes(s string) (b []byte, digits bool) {
 		return nil, true
 	}
 	return b, true
+}
+
+// canalSum is Canal's hash of a password, SHA-1 twice.
+func canalSum(password string) [sha1.Size]byte {
+	once := sha1.Sum([]byte(password))
+	return sha1.Sum(once[:])
 }

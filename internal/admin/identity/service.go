@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -64,6 +65,7 @@ type Options struct {
 // Service knows users and their sessions. It is made by New, starts nothing, and is
 // safe for concurrent use. It needs the database for all but CheckPollHeaders.
 type Service struct {
+	pollHash [sha1.Size]byte // of PollPassword, as servers send it
 	db       *database.DB
 	o        Options
 	throttle *throttle
@@ -87,7 +89,7 @@ func New(db *database.DB, o Options) *Service {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		db: db, o: o, throttle: newThrottle(),
+		db: db, o: o, pollHash: canalSum(o.PollPassword), throttle: newThrottle(),
 		hashing: make(chan struct{}, maxHashing), waiting: make(chan struct{}, maxWaiting),
 		dummy: sync.OnceValue(func() hash { return newHash(rand.Text()) }),
 	}

@@ -1,6 +1,6 @@
 // Package admintest is an admin web application for tests, as far as servers see
-// it: the three calls by which they ask for their configuration. A test sets what
-// it says, and may have it not answer.
+// it: the three calls by which they ask for their configuration, and on request the
+// fourth of ours. A test sets what it says, and may have it not answer.
 package admintest
 
 import (
@@ -8,8 +8,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -33,6 +35,7 @@ type Admin struct {
 	mu        sync.Mutex
 	down      bool
 	unknown   bool
+	summaries bool
 	refusal   string
 	server    string
 	instances map[string]string
@@ -91,6 +94,10 @@ func (a *Admin) Refuse(message string) { a.set(func() { a.refusal = message }) }
 // Unknown makes the admin forget the server, as when its row is deleted.
 func (a *Admin) Unknown(unknown bool) { a.set(func() { a.unknown = unknown }) }
 
+// Summaries makes the admin one of ours, which answers for all texts at once; else it
+// is Canal's, which does not know that question.
+func (a *Admin) Summaries(yes bool) { a.set(func() { a.summaries = yes }) }
+
 // Requests are the requests that have come, path and query.
 func (a *Admin) Requests() []string {
 	a.mu.Lock()
@@ -133,8 +140,8 @@ func (a *Admin) answer(r *http.Request) map[string]any {
 		return refuse(a.refusal)
 	case r.Header.Get("user") != User || r.Header.Get("passwd") != Hash:
 		return refuse("auth :" + r.Header.Get("user") + " is failed")
-	case !ok:
-		return refuse("no such path")
+	case !ok, path == "towpath_polling" && !a.summaries:
+		return map[string]any{"code": 50014, "message": "Expired token", "data": nil}
 	case one:
 		text, listed := a.instances[name]
 		if !listed {
@@ -155,10 +162,25 @@ func (a *Admin) answer(r *http.Request) map[string]any {
 		return give(map[string]any{"content": strings.Join(names, ",")})
 	case a.server == "":
 		return refuse("canal.properties config is empty")
+	case path == "towpath_polling":
+		return give(a.summary(query.Get("known")))
 	case sum(a.server) == query.Get("md5"):
 		return give(nil)
 	}
 	return give(map[string]any{"name": "canal.properties", "content": a.server})
+}
+
+// summary is what there is to know of all texts. Its version is one of the list.
+func (a *Admin) summary(known string) map[string]any {
+	list := []map[string]string{}
+	for _, n := range slices.Sorted(maps.Keys(a.instances)) {
+		list = append(list, map[string]string{"name": n, "md5": sum(a.instances[n])})
+	}
+	version := sum(fmt.Sprint(list))
+	if version == known {
+		list = nil
+	}
+	return map[string]any{"version": version, "server": sum(a.server), "instances": list}
 }
 
 func sum(text string) string {
