@@ -16,6 +16,7 @@ import (
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/control"
 	"github.com/towpath-cdc/towpath/internal/meta"
+	"github.com/towpath-cdc/towpath/internal/mysql"
 	"github.com/towpath-cdc/towpath/internal/pipeline"
 	"github.com/towpath-cdc/towpath/internal/source"
 )
@@ -117,14 +118,18 @@ func Server(c *config.Config) []control.Finding {
 // Source checks what one destination needs: its filters, its stored position, and
 // the servers it reads from. Cursors may be nil.
 func Source(ctx context.Context, in config.Instance, cursors Cursors) []control.Finding {
+	return findings(ctx, in, cursors, nil)
+}
+
+func findings(ctx context.Context, in config.Instance, cursors Cursors, dial mysql.Dial) []control.Finding {
 	var all []control.Finding
 	// The pipeline reads the filters and the character set.
 	if _, err := pipeline.New(pipeline.Options{Instance: in, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		all = append(all, Failure(in.Destination, err))
 	}
-	cursor, findings := stored(ctx, in, cursors)
-	all = append(all, findings...)
-	for _, f := range source.Check(ctx, in, cursor) {
+	cursor, told := stored(ctx, in, cursors)
+	all = append(all, told...)
+	for _, f := range source.Check(ctx, in, cursor, dial) {
 		all = append(all, control.Finding{
 			Severity: severityOf(f.Severity), Destination: in.Destination,
 			Source: f.Address, Text: f.Text, Remedy: f.Remedy,
@@ -141,6 +146,9 @@ type Options struct {
 	Config  *config.Config
 	Server  string
 	Cursors Cursors // may be nil
+	// Dial connects to sources; nil for a net.Dialer. The only look-ups of names are
+	// its own when Config is nil.
+	Dial mysql.Dial
 }
 
 // Content checks a destination with a text that is not stored yet, which stands
@@ -161,7 +169,7 @@ func Content(ctx context.Context, o Options, destination, content string) []cont
 	if o.Config == nil {
 		all = append(all, withoutFiles(&in)...)
 	}
-	return append(all, Source(ctx, in, o.Cursors)...)
+	return append(all, findings(ctx, in, o.Cursors, o.Dial)...)
 }
 
 // withoutFiles keeps a check from reading files where the instance is not to run:

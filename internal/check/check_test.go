@@ -2,8 +2,11 @@ package check
 
 import (
 	"context"
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,5 +130,21 @@ func TestDestinations(t *testing.T) {
 	}
 	if got, err := Destinations(t.Context(), load(t, map[string]string{"canal.properties": "canal.destinations =\n"}), nil); err != nil || !has(got, control.SeverityWarning, "no destination") {
 		t.Errorf("without destinations: %+v, %v", got, err)
+	}
+}
+
+// A check dials only by the function it was given, with the names as they stand:
+// who may be connected to is decided where they are resolved.
+func TestContentDials(t *testing.T) {
+	refused := errors.New("not allowed")
+	var asked []string
+	dial := func(_ context.Context, _, address string) (net.Conn, error) {
+		asked = append(asked, address)
+		return nil, refused
+	}
+	content := "canal.instance.master.address = ${canal.instance.destination}:3306\ncanal.instance.standby.address = standby:3306\n" + login
+	findings := Content(t.Context(), Options{Dial: dial}, "169.254.169.254", content)
+	if !slices.Equal(asked, []string{"169.254.169.254:3306", "standby:3306"}) || !has(findings, control.SeverityFailure, "not allowed") {
+		t.Errorf("asked %q, found %+v", asked, findings)
 	}
 }

@@ -38,7 +38,13 @@ type Config struct {
 	QueryTimeout     time.Duration // one statement and its whole result
 
 	Logger *slog.Logger // nil discards
+
+	// Dial connects within ConnectTimeout; nil for a net.Dialer.
+	Dial Dial
 }
+
+// Dial makes a connection, as net.Dialer.DialContext does.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 func (c Config) withDefaults() Config {
 	if c.ConnectTimeout <= 0 {
@@ -52,6 +58,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext
 	}
 	return c
 }
@@ -89,8 +98,9 @@ func connect(ctx context.Context, cfg Config, tc *tls.Config) (conn *Conn, err e
 	fail := func(step string, cause error) error {
 		return &ConnectError{Address: cfg.Address, User: cfg.User, Step: step, Remedy: remedy(cfg, step, cause), Err: cause}
 	}
-	dialer := net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 30 * time.Second}
-	raw, err := dialer.DialContext(ctx, "tcp", cfg.Address)
+	dialing, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	raw, err := cfg.Dial(dialing, "tcp", cfg.Address)
+	cancel()
 	if err != nil {
 		return nil, fail("dial", err)
 	}

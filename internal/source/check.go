@@ -31,8 +31,9 @@ type Finding struct {
 
 // Check connects to the servers of an instance and tests what a Source will
 // need, without starting a dump: log-in, settings, privileges, the list of
-// binlog files, and cursor's position among them (nil for none).
-func Check(ctx context.Context, inst config.Instance, cursor *Cursor) []Finding {
+// binlog files, and cursor's position among them (nil for none). dial connects, a
+// net.Dialer if it is nil.
+func Check(ctx context.Context, inst config.Instance, cursor *Cursor, dial mysql.Dial) []Finding {
 	var out []Finding
 	for i, e := range []config.Endpoint{inst.Master, inst.Standby} {
 		if i > 0 && e.Address == "" {
@@ -44,7 +45,7 @@ func Check(ctx context.Context, inst config.Instance, cursor *Cursor) []Finding 
 			out = append(out, Finding{Failure, e.Address, err.Error(), "correct " + key})
 			continue
 		}
-		c := &checker{inst: inst, server: server}
+		c := &checker{inst: inst, server: server, dial: dial}
 		c.run(ctx, cursor)
 		out = append(out, c.findings...)
 	}
@@ -54,6 +55,7 @@ func Check(ctx context.Context, inst config.Instance, cursor *Cursor) []Finding 
 type checker struct {
 	inst     config.Instance
 	server   endpoint
+	dial     mysql.Dial
 	conn     *mysql.Conn
 	findings []Finding
 }
@@ -68,7 +70,7 @@ func (c *checker) fail(err error) {
 
 func (c *checker) run(ctx context.Context, cursor *Cursor) {
 	conn, err := mysql.Connect(ctx, mysql.Config{Address: c.server.Address, User: c.inst.User, Password: c.inst.Password,
-		Schema: c.inst.DefaultSchema, TLS: c.server.TLS})
+		Schema: c.inst.DefaultSchema, TLS: c.server.TLS, Dial: c.dial})
 	if err != nil {
 		c.fail(err)
 		return

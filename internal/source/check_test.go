@@ -52,7 +52,7 @@ func TestCheck(t *testing.T) {
 			o := testOptions(server.Address())
 			worst := Info
 			found := false
-			findings := Check(t.Context(), o.Instance, c.cursor)
+			findings := Check(t.Context(), o.Instance, c.cursor, nil)
 			for _, f := range findings {
 				worst = max(worst, f.Severity)
 				found = found || strings.Contains(f.Text, c.text) && strings.Contains(f.Remedy, c.remedy)

@@ -630,7 +630,7 @@ func testCheckFindings(s realServer) {
 		}
 		in := testOptions(s.Addr()).Instance
 		in.User, in.ServerID = c.user, 0
-		findings := Check(s.Context(), in, nil)
+		findings := Check(s.Context(), in, nil, nil)
 		worst, text := Info, ""
 		for _, f := range findings {
 			worst = max(worst, f.Severity)
@@ -760,7 +760,7 @@ func TestBareServers(t *testing.T) {
 			s.must("CREATE DATABASE d", "CREATE TABLE d.`größe` (`näme` varchar(20), `价格` int) default charset=latin1")
 			x := s.run(watch("none"), nil)
 			x.refused(t, "the server writes no binary log (log_bin is OFF)", "log_bin=mysql-bin")
-			findings := Check(t.Context(), testOptions(s.Addr()).Instance, nil)
+			findings := Check(t.Context(), testOptions(s.Addr()).Instance, nil, nil)
 			if last := findings[len(findings)-1]; last.Severity != Failure || !strings.Contains(last.Remedy, "log_bin=mysql-bin") {
 				t.Errorf("%+v", findings)
 			}
