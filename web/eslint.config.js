@@ -39,6 +39,10 @@ export default ts.config(
     },
   },
   {
+    files: ['**/*.mjs'],
+    rules: { 'no-console': 'off' },
+  },
+  {
     files: ['**/*.ts', '**/*.vue'],
     rules: { 'no-undef': 'off' },
   },

@@ -15,6 +15,11 @@ describe('localProperties', () => {
       'canal.admin.register.name = canal-1',
     ])
   })
+  it('has the ports that differ from those of the template', () => {
+    const lines = (tcpPort: number, metricPort: number) => localProperties({ ...server, tcpPort, metricPort }, '', 'admin:8089').split('\n').slice(8)
+    expect(lines(11111, 11112)).toEqual([])
+    expect(lines(21111, 21112)).toEqual(['canal.port = 21111', 'canal.metrics.pull.port = 21112'])
+  })
   it('leaves the cluster empty when alone', () => {
     expect(localProperties(server, '', 'admin:8089')).toContain('canal.admin.register.cluster =\n')
   })
