@@ -78,7 +78,17 @@ func (r Rules) Check(addr netip.Addr) error {
 	return fmt.Errorf("%s: %w", addr, ErrRefused)
 }
 
+// embedding are the networks of IPv6 whose addresses stand for those of IPv4 in
+// their last four bytes: of NAT64, and the old way to write them.
+var embedding = []netip.Prefix{netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("::/96")}
+
 func harmful(addr netip.Addr) bool {
+	for _, network := range embedding {
+		if network.Contains(addr) && !addr.IsLoopback() {
+			b := addr.As16()
+			return harmful(netip.AddrFrom4([4]byte(b[12:])))
+		}
+	}
 	if addr.IsUnspecified() || addr.IsMulticast() || addr.IsLinkLocalUnicast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		return true
 	}

@@ -87,13 +87,20 @@ func TestSecretsAreMasked(t *testing.T) {
 			}
 		}
 	}
-	// An operator saves the masked text with another address: the password stays.
-	masked := strings.Replace(maskSecrets(secretInstance), "db:3306", "db2:3306", 1)
+	// An operator saves the masked text with something else changed: the password stays.
+	masked := maskSecrets(secretInstance) + "canal.instance.gtidon = true\n"
 	w.must(t, "PUT", "/api/v1/canal/instance", "operator", `{"id":1,"clusterServerId":"cluster:1","content":`+quote(masked)+`}`)
 	row, err := w.db.Instance(t.Context(), 1)
-	if want := strings.Replace(secretInstance, "db:3306", "db2:3306", 1); err != nil || row.Content != want {
+	if want := secretInstance + "canal.instance.gtidon = true\n"; err != nil || row.Content != want {
 		t.Errorf("stored %q, %v, want %q", row.Content, err, want)
 	}
+	// It does not go to another address, unless an administrator says so.
+	masked = strings.Replace(masked, "db:3306", "db2:3306", 1)
+	body := `{"id":1,"clusterServerId":"cluster:1","content":` + quote(masked) + `}`
+	if e := w.call(t, "PUT", "/api/v1/canal/instance", "operator", body); e.Code != codeFailed || !strings.Contains(e.String(), "stored password") {
+		t.Errorf("the password for another address: %s", e)
+	}
+	w.must(t, "PUT", "/api/v1/canal/instance", "admin", body)
 	// What is masked and was never stored is refused.
 	e := w.call(t, "POST", "/api/v1/canal/instance", "admin", `{"name":"j","clusterServerId":"cluster:1","content":"rabbitmq.password = ******"}`)
 	if e.Code != codeFailed || !strings.Contains(e.String(), "rabbitmq.password") {

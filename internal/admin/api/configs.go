@@ -42,7 +42,9 @@ func (a *API) oneConfig(ctx context.Context, p identity.Principal, req configOfR
 	if err != nil {
 		return nil, err
 	}
-	c.Content = maskFor(p, c.Content)
+	if shown := maskFor(p, c.Content); shown != c.Content {
+		c.Content, c.ContentMD5 = shown, md5Of(shown)
+	}
 	return a.config(c), nil
 }
 
@@ -135,8 +137,13 @@ func valueOr0(l long) int64 {
 
 // newContent checks a text that is to be stored in place of another, and puts back
 // the secrets that are masked in it. Then the text that they come from must still
-// be the stored one, also when the caller names no base.
+// be the stored one, also when the caller names no base. The base may be the MD5 of
+// the text with its secrets masked.
 func newContent(edited, stored, base string) (content, newBase string, err error) {
+	const longest = 2 * database.MaxContent // as masks are longer than what they hide may be
+	if len(edited) > longest {
+		return "", "", fail(reasonInvalid, text{"the configuration has %d bytes; %d can be stored", "配置内容共 %d 字节，最多可保存 %d 字节"}, len(edited), database.MaxContent)
+	}
 	content, err = keepSecrets(edited, stored)
 	if err != nil {
 		return "", "", err
@@ -144,7 +151,7 @@ func newContent(edited, stored, base string) (content, newBase string, err error
 	if len(content) > database.MaxContent {
 		return "", "", fail(reasonInvalid, text{"the configuration has %d bytes; %d can be stored", "配置内容共 %d 字节，最多可保存 %d 字节"}, len(content), database.MaxContent)
 	}
-	if base == "" && content != edited {
+	if base == "" && content != edited || base == md5Of(maskSecrets(stored)) {
 		base = md5Of(stored)
 	}
 	return content, base, nil

@@ -75,8 +75,8 @@ func (a *API) listInstances(ctx context.Context, _ identity.Principal, req insta
 // running is where instances run, as far as the servers tell.
 type running struct {
 	clusters map[int64]database.Cluster
-	servers  []database.Server // by id
-	names    map[int64][]string
+	servers  []database.Server            // by id
+	names    map[string][]database.Server // which of them run a destination
 }
 
 // findRunning asks each server that may run one of the instances once.
@@ -89,13 +89,27 @@ func (a *API) findRunning(ctx context.Context, rows []database.Instance) (*runni
 	if err != nil {
 		return nil, err
 	}
-	f := &running{clusters: clusters}
+	f := &running{clusters: clusters, names: make(map[string][]database.Server)}
+	ofCluster, ofServer := make(map[int64]bool), make(map[int64]bool)
+	for _, i := range rows {
+		if i.ClusterID != nil {
+			ofCluster[*i.ClusterID] = true
+		}
+		if i.ServerID != nil {
+			ofServer[*i.ServerID] = true
+		}
+	}
 	for _, s := range all {
-		if slices.ContainsFunc(rows, func(i database.Instance) bool { return mayRun(s, i) }) {
+		if ofServer[s.ID] || s.ClusterID != nil && ofCluster[*s.ClusterID] {
 			f.servers = append(f.servers, s)
 		}
 	}
-	f.names = a.fleet.RunningInstances(ctx, reachable(f.servers))
+	told := a.fleet.RunningInstances(ctx, reachable(f.servers))
+	for _, s := range f.servers {
+		for _, name := range told[s.ID] {
+			f.names[name] = append(f.names[name], s)
+		}
+	}
 	return f, nil
 }
 
@@ -108,8 +122,8 @@ func same(a, b *int64) bool { return a != nil && b != nil && *a == *b }
 
 // on is the first server that runs an instance.
 func (f *running) on(i database.Instance) (database.Server, bool) {
-	for _, s := range f.servers {
-		if mayRun(s, i) && slices.Contains(f.names[s.ID], i.Name) {
+	for _, s := range f.names[i.Name] {
+		if mayRun(s, i) {
 			return s, true
 		}
 	}
@@ -259,6 +273,9 @@ func (a *API) updateInstance(ctx context.Context, p identity.Principal, req chan
 	if err != nil {
 		return "", err
 	}
+	if err := a.checkFlow(ctx, p, row, o, content, *req.Content.v); err != nil {
+		return "", a.audit(ctx, p, database.AuditRecord{Action: "instance.update", Kind: "instance", TargetID: row.ID, Target: row.Name}, err)
+	}
 	row.Content, row.ClusterID, row.ServerID = content, o.clusterID, o.serverID
 	err = a.db.UpdateInstance(ctx, actor(callerOf(ctx), p), row, database.SaveOptions{BaseMD5: base})
 	if err != nil && !errors.Is(err, database.ErrNotFound) {
@@ -279,7 +296,10 @@ func (a *API) oneInstance(ctx context.Context, p identity.Principal, req idReque
 	if err != nil {
 		return nil, err
 	}
-	row.Content = maskFor(p, row.Content)
+	if shown := maskFor(p, row.Content); shown != row.Content {
+		sum := md5Of(shown)
+		row.Content, row.ContentMD5 = shown, &sum
+	}
 	e := a.instance(row)
 	owner := owner{row.ClusterID, row.ServerID}.String()
 	e.ClusterServerID = &owner

@@ -2,6 +2,7 @@ package api
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/towpath-cdc/towpath/internal/admin/identity"
@@ -9,28 +10,12 @@ import (
 	"github.com/towpath-cdc/towpath/internal/control"
 )
 
-// secretValue is where the value of a secret key stands in a properties text.
+// secretValue is where a secret stands in a properties text.
 type secretValue struct {
 	key        string
-	commented  bool // in a comment, where old passwords like to stay
-	start, end int  // bytes; may span continued lines
-}
-
-// suspicious are parts of the names of keys that are taken for secrets although
-// the catalogue does not know them.
-var suspicious = []string{"passw", "pwd", "secret", "token", "credential", "privatekey", "jaas"}
-
-func isSecretKey(key string) bool {
-	if k, ok := config.LookupKey(key); ok {
-		return k.Secret
-	}
-	lower := strings.ToLower(key)
-	for _, part := range suspicious {
-		if strings.Contains(lower, part) {
-			return true
-		}
-	}
-	return false
+	value      string // without escapes
+	commented  bool   // in a comment, where old passwords like to stay
+	start, end int    // bytes; may span continued lines
 }
 
 // maskFor hides the secrets of a text from everybody but administrators.
@@ -41,8 +26,13 @@ func maskFor(p identity.Principal, content string) string {
 	return maskSecrets(content)
 }
 
+// md5For is the MD5 of a text as maskFor shows it: that of the whole text would let
+// somebody who sees the rest of it try passwords until it fits.
+func md5For(p identity.Principal, content string) string { return md5Of(maskFor(p, content)) }
+
 // maskSecrets puts control.Masked where secrets stand, those in comments
-// included. A value that only refers to another key stays.
+// included: the values of secret keys, what those refer to, and what has a password
+// in it. A value that only refers to another key stays.
 func maskSecrets(content string) string {
 	var out strings.Builder
 	last := 0
@@ -68,11 +58,14 @@ func keepSecrets(edited, stored string) (string, error) {
 	for _, s := range secretValues(edited) {
 		nth := seen[s.name()]
 		seen[s.name()]++
-		if strings.TrimSpace(edited[s.start:s.end]) != control.Masked {
+		if !s.masked() {
 			continue
 		}
 		value, ok := storedValue(stored, known, s, nth)
 		if !ok {
+			if !config.IsSecret(s.key) {
+				continue // it says so itself
+			}
 			return "", fail(reasonInvalid, text{"%s is masked, but there is no stored value to keep; enter one", "%s 为掩码，但没有可保留的原值，请填写"}, s.key)
 		}
 		out.WriteString(edited[last:s.start])
@@ -82,6 +75,8 @@ func keepSecrets(edited, stored string) (string, error) {
 	out.WriteString(edited[last:])
 	return out.String(), nil
 }
+
+func (s secretValue) masked() bool { return strings.TrimSpace(s.value) == control.Masked }
 
 func (s secretValue) name() string {
 	if s.commented {
@@ -112,36 +107,50 @@ func storedValue(stored string, known []secretValue, want secretValue, nth int) 
 var reference = regexp.MustCompile(`^\$\{[A-Za-z0-9_.-]+\}$`)
 
 // secretValues finds the secrets of a properties text, by the rules of
-// java.util.Properties.load.
+// java.util.Properties.load. What is masked counts as one.
 func secretValues(content string) []secretValue {
+	all := settings(content)
+	pairs := make([][2]string, len(all))
+	for i, s := range all {
+		pairs[i] = [2]string{s.key, s.value}
+	}
+	names := config.SecretNames(pairs)
+	return slices.DeleteFunc(all, func(s secretValue) bool {
+		return reference.MatchString(strings.TrimSpace(s.value)) ||
+			!s.masked() && !names[s.key] && !config.IsSecret(s.key) && !config.HasCredentials(s.value)
+	})
+}
+
+// settings finds all values that are not blank.
+func settings(content string) []secretValue {
 	var found []secretValue
 	for at := len(content) - len(strings.TrimPrefix(content, "\ufeff")); at < len(content); {
 		start := skipBlanks(content, at)
 		if start < len(content) && (content[start] == '#' || content[start] == '!') {
 			end := lineEnd(content, start)
 			start += len(content[start:end]) - len(strings.TrimLeft(content[start:end], "#! \t\f"))
-			found = appendSecret(found, content, start, end, true)
+			found = appendSetting(found, content, start, end, true)
 			at = end + 1
 			continue
 		}
 		end := logicalEnd(content, start)
-		found = appendSecret(found, content, start, end, false)
+		found = appendSetting(found, content, start, end, false)
 		at = end + 1
 	}
 	return found
 }
 
-// appendSecret looks at one logical line.
-func appendSecret(found []secretValue, content string, start, end int, commented bool) []secretValue {
+// appendSetting looks at one logical line.
+func appendSetting(found []secretValue, content string, start, end int, commented bool) []secretValue {
 	value := valueStart(content, start, end)
-	if value >= end || strings.TrimSpace(content[value:end]) == "" || reference.MatchString(strings.TrimSpace(content[value:end])) {
+	if value >= end || strings.TrimSpace(content[value:end]) == "" {
 		return found
 	}
-	key := keyOf(content[start:value])
-	if !isSecretKey(key) {
-		return found
+	s := secretValue{key: keyOf(content[start:value]), value: content[value:end], commented: commented, start: value, end: end}
+	if p, err := config.ParseProperties("", []byte("k="+s.value)); err == nil && len(p.Entries()) == 1 {
+		s.value = p.Entries()[0].Value
 	}
-	return append(found, secretValue{key, commented, value, end})
+	return append(found, s)
 }
 
 // keyOf reads the key of a logical line whose value has been cut off.

@@ -25,8 +25,16 @@ func TestMaskSecrets(t *testing.T) {
 		{"reference", "canal.passwd = ${DB_PASSWORD}\n", "canal.passwd = ${DB_PASSWORD}\n"},
 		{"reference with a default", "canal.passwd = ${DB_PASSWORD:x}\n", "canal.passwd = ******\n"},
 		{"blank", "canal.passwd =  \n", "canal.passwd =  \n"},
-		{"part of another value", "canal.x = a \\\n canal.passwd = y\n", "canal.x = a \\\n canal.passwd = y\n"},
+		{"part of another value", "canal.x = a \\\n canal.passwd = y\n", "canal.x = ******\n"},
 		{"byte order mark", "\ufeffcanal.passwd=y\n", "\ufeffcanal.passwd=******\n"},
+		{"what a secret refers to", "mine = a\nway=${mine}\ncanal.passwd=${way}\nyours=b\n", "mine = ******\nway=${mine}\ncanal.passwd=${way}\nyours=b\n"},
+		{"password in a URL", "canal.instance.tsdb.url = jdbc:mysql://h/d?user=u&password=x\n", "canal.instance.tsdb.url = ******\n"},
+		{"user information in an escaped URL", "u = jdbc\\:mysql\\://u\\:x@h/d\n", "u = ******\n"},
+		{"no password in a URL", "canal.instance.tsdb.url = jdbc:mysql://h/d\n", "canal.instance.tsdb.url = jdbc:mysql://h/d\n"},
+		{"a URL in a comment", "# jdbc:mysql://u:x@h\n", "# jdbc:******\n"},
+		{"one with, one without", "u = amqp://a:b@h\nu = amqp://h\nu = amqp://c:d@h\n", "u = ******\nu = amqp://h\nu = ******\n"},
+		{"looks masked already", "u = ******\nu = amqp://c:d@h\n", "u = ******\nu = ******\n"},
+		{"option of Kafka", "kafka.ssl.keystore.password = x\nkafka.acks = all\n", "kafka.ssl.keystore.password = ******\nkafka.acks = all\n"},
 		{"twice", "canal.passwd=a\ncanal.passwd=b\n", "canal.passwd=******\ncanal.passwd=******\n"},
 	}
 	for _, tt := range tests {
@@ -84,7 +92,7 @@ func FuzzMaskSecrets(f *testing.F) {
 		}
 		for _, e := range p.Entries() {
 			v := strings.TrimSpace(e.Value)
-			if isSecretKey(e.Key) && v != "" && v != control.Masked && !reference.MatchString(v) {
+			if config.IsSecret(e.Key) && v != "" && v != control.Masked && !reference.MatchString(v) {
 				t.Errorf("%s of %q still has %q", e.Key, masked, e.Value)
 			}
 		}

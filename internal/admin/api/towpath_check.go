@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
-	"strings"
+	"time"
 
 	"github.com/towpath-cdc/towpath/internal/admin/database"
 	"github.com/towpath-cdc/towpath/internal/admin/identity"
@@ -14,19 +13,25 @@ import (
 	"github.com/towpath-cdc/towpath/internal/control"
 )
 
+// dialTime bounds what the admin itself waits for a source to take a connection.
+const dialTime = 5 * time.Second
+
 // checkHere has the admin itself look at a source, at an address that it may
-// connect to. main is the main configuration beside the text.
+// connect to. main is the main configuration beside the text. What a name comes to
+// is looked at when the connection is made, and not before: it may come to
+// something else then.
 func (a *API) checkHere(ctx context.Context, o owner, name, content string) ([]control.Finding, error) {
 	main, err := a.mainOf(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	for _, address := range sourceAddresses(main, content) {
-		if err := a.checkResolved(ctx, address); err != nil {
+	for _, address := range sourceAddresses(main, name, content) {
+		if err := a.checkAddress(hostOf(address)); err != nil {
 			return nil, err
 		}
 	}
-	return check.Content(ctx, check.Options{Server: main}, name, content), nil
+	dialer := net.Dialer{Timeout: dialTime, Control: a.Addresses.Control}
+	return check.Content(ctx, check.Options{Server: main, Dial: dialer.DialContext}, name, content), nil
 }
 
 // mainOf is the main configuration of a cluster or server; "" when there is none.
@@ -47,12 +52,12 @@ func (a *API) mainOf(ctx context.Context, o owner) (string, error) {
 
 // sourceAddresses are those that a text has the admin connect to, as far as the
 // text can be read.
-func sourceAddresses(main, content string) []string {
+func sourceAddresses(main, name, content string) []string {
 	c, err := config.FromText(main)
 	if err != nil {
 		return nil // nothing is connected to then
 	}
-	in, err := c.InstanceFrom("check", content)
+	in, err := c.InstanceFrom(name, content)
 	if err != nil {
 		return nil
 	}
@@ -63,28 +68,6 @@ func sourceAddresses(main, content string) []string {
 		}
 	}
 	return all
-}
-
-// checkResolved refuses an address that may not be connected to, whatever its name
-// comes to.
-func (a *API) checkResolved(ctx context.Context, address string) error {
-	host := strings.Trim(hostOf(address), "[]")
-	if err := a.checkAddress(host); err != nil {
-		return err
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return nil
-	}
-	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return unreachableAddress(err, text{}).failure(text{"The source cannot be asked", "无法访问源库"})
-	}
-	for _, one := range addresses {
-		if err := a.checkAddress(one.Unmap().String()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // validate looks through a text. The main configuration beside it counts as the

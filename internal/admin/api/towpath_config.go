@@ -112,7 +112,7 @@ func (a *API) configVersions(ctx context.Context, p identity.Principal, kind tex
 	}
 	out := ConfigVersions{RowID: t.rowID, Stored: maskFor(p, t.content), ModifiedMs: unixMilli(t.modified), Running: []RunningConfig{}}
 	if t.rowID != 0 {
-		out.StoredMD5 = md5Of(t.content)
+		out.StoredMD5 = md5For(p, t.content)
 	}
 	out.Masked = out.Stored != t.content
 	out.Running, err = a.runningConfigs(ctx, p, t)
@@ -173,6 +173,13 @@ func (a *API) askConfigs(ctx context.Context, p identity.Principal, f *fleet.Fle
 			}
 			one.UpToDate = err == nil && one.MD5 != "" && one.MD5 == md5Of(t.content)
 			one.Text = maskFor(p, one.Text) // a server masks them itself, unless it is an old one
+			switch {
+			case p.Role.Allows(identity.RoleAdmin) || one.MD5 == "":
+			case one.UpToDate:
+				one.MD5 = md5For(p, t.content)
+			default:
+				one.MD5 = md5Of(one.Text)
+			}
 			if one.Values == nil {
 				one.Values = []control.ConfigValue{}
 			}
@@ -195,16 +202,23 @@ func (a *API) saveText(ctx context.Context, p identity.Principal, kind textKind,
 	if err != nil {
 		return ConfigVersions{}, err
 	}
-	if err := a.store(ctx, p, t, req.Content, database.SaveOptions{BaseMD5: req.BaseMD5, Comment: req.Comment}); err != nil {
+	if err := a.store(ctx, p, t, t.content, req.Content, database.SaveOptions{BaseMD5: req.BaseMD5, Comment: req.Comment}); err != nil {
 		return ConfigVersions{}, err
 	}
 	return a.configVersions(ctx, p, kind, req.ID)
 }
 
-// store keeps a text in place of another. Refusals are written down as well.
-func (a *API) store(ctx context.Context, p identity.Principal, t storedText, content string, o database.SaveOptions) error {
-	content, base, err := newContent(content, t.content, o.BaseMD5)
+// store keeps a text in place of another. A secret that is masked in edited has the
+// value that it has in kept. Refusals are written down as well.
+func (a *API) store(ctx context.Context, p identity.Principal, t storedText, kept, edited string, o database.SaveOptions) error {
+	content, base, err := newContent(edited, kept, o.BaseMD5)
+	if base != o.BaseMD5 && kept != t.content {
+		base = md5Of(t.content)
+	}
 	o.BaseMD5 = base
+	if err == nil && t.kind == textOfInstance {
+		err = a.checkFlow(ctx, p, t.instance, owner{t.instance.ClusterID, t.instance.ServerID}, content, edited)
+	}
 	if err == nil && o.BaseMD5 != "" && t.rowID != 0 && o.BaseMD5 != md5Of(t.content) {
 		err = errStale
 	}
@@ -229,7 +243,7 @@ type revisionRequest struct {
 	Revision int64 `path:"revision" json:"-"`
 }
 
-func (a *API) history(ctx context.Context, kind textKind, id int64) ([]RevisionSummary, error) {
+func (a *API) history(ctx context.Context, p identity.Principal, kind textKind, id int64) ([]RevisionSummary, error) {
 	t, err := a.findText(ctx, kind, id)
 	if err != nil || t.rowID == 0 {
 		return []RevisionSummary{}, err
@@ -240,7 +254,11 @@ func (a *API) history(ctx context.Context, kind textKind, id int64) ([]RevisionS
 	}
 	out := []RevisionSummary{}
 	for i, r := range revisions {
-		out = append(out, revisionSummary(r, i == 0 && r.MD5 == md5Of(t.content)))
+		one := revisionSummary(r, i == 0 && r.MD5 == md5Of(t.content))
+		if !p.Role.Allows(identity.RoleAdmin) {
+			one.MD5 = "" // see md5For
+		}
+		out = append(out, one)
 	}
 	return out, nil
 }
@@ -267,7 +285,9 @@ func (a *API) revision(ctx context.Context, p identity.Principal, kind textKind,
 	if err != nil {
 		return RevisionText{}, err
 	}
-	return RevisionText{RevisionSummary: revisionSummary(r, r.MD5 == md5Of(t.content)), Content: maskFor(p, r.Content)}, nil
+	out := RevisionText{RevisionSummary: revisionSummary(r, r.MD5 == md5Of(t.content)), Content: maskFor(p, r.Content)}
+	out.MD5 = md5Of(out.Content)
+	return out, nil
 }
 
 // restore stores a former text again, with the secrets that it had.
@@ -277,8 +297,8 @@ func (a *API) restore(ctx context.Context, p identity.Principal, kind textKind, 
 		return ConfigVersions{}, err
 	}
 	comment := "version " + strconv.FormatInt(r.ID, 10) + " restored"
-	t.content = r.Content // a mask in it stands for what it had itself
-	if err := a.store(ctx, p, t, r.Content, database.SaveOptions{Comment: comment}); err != nil {
+	// The masks stand for what the former text has itself: its author was another.
+	if err := a.store(ctx, p, t, r.Content, maskSecrets(r.Content), database.SaveOptions{Comment: comment}); err != nil {
 		return ConfigVersions{}, err
 	}
 	return a.configVersions(ctx, p, kind, req.ID)

@@ -221,6 +221,11 @@ func (a *API) detailOf(ctx context.Context, id, afterMs int64) (InstanceDetail, 
 		if full, at, err := f.InstanceReport(waiting, v); err == nil {
 			out.Report, out.AtMs = full, unixMilli(at)
 		}
+		if out.Report != nil {
+			brief := *out.Report
+			brief.ConfigMD5 = "" // see md5For; OutOfDate tells what it is for
+			out.Report = &brief
+		}
 	} else if v.Cluster != nil {
 		if subscriptions, err := f.Cursors(waiting, v.Cluster.Row, v.Row.Name); err == nil {
 			out.Cursors = clusterCursors(subscriptions)

@@ -90,8 +90,8 @@ func (a *API) textRoutes() {
 		route(a, save, func(ctx context.Context, p identity.Principal, req saveTextRequest) (ConfigVersions, error) {
 			return a.saveText(ctx, p, kind, req)
 		})
-		route(a, history, func(ctx context.Context, _ identity.Principal, req idRequest) ([]RevisionSummary, error) {
-			return a.history(ctx, kind, req.ID)
+		route(a, history, func(ctx context.Context, p identity.Principal, req idRequest) ([]RevisionSummary, error) {
+			return a.history(ctx, p, kind, req.ID)
 		})
 		route(a, revision, func(ctx context.Context, p identity.Principal, req revisionRequest) (RevisionText, error) {
 			return a.revision(ctx, p, kind, req)
@@ -188,8 +188,10 @@ func orNotFound(err error, what text) error {
 // database does not know of. The failure of the call itself comes first.
 func (a *API) audit(ctx context.Context, p identity.Principal, r database.AuditRecord, err error) error {
 	r.OK = err == nil
-	if err != nil && r.Detail == "" {
-		r.Detail = err.Error()
+	if f := (*failure)(nil); r.Detail == "" && errors.As(err, &f) {
+		r.Detail = f.message.en
+	} else if err != nil && r.Detail == "" {
+		r.Detail = "failed; the admin's log tells more" // not what the database said
 	}
 	// What was done is written down although the client has gone.
 	kept := a.db.Audit(context.WithoutCancel(ctx), actor(callerOf(ctx), p), r)

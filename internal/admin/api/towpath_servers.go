@@ -59,6 +59,7 @@ func (a *API) serverSummary(v *fleet.ServerView, chinese bool) ServerSummary {
 		out.Draining = v.Report.Draining
 		brief := *v.Report
 		brief.Instances = []control.InstanceReport{}
+		brief.ConfigMD5 = "" // see md5For; OutOfDate tells what it is for
 		out.Report = &brief
 	}
 	return out

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/towpath-cdc/towpath/internal/admin/database"
 	"github.com/towpath-cdc/towpath/internal/admin/fleet"
 	"github.com/towpath-cdc/towpath/internal/admin/identity"
-	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/control"
 	"github.com/towpath-cdc/towpath/internal/filter"
 )
@@ -27,7 +25,7 @@ type formText struct {
 type newInstanceForm struct{ NewInstance }
 
 // newInstanceForm fills the template in.
-func (a *API) newInstanceForm(_ context.Context, _ identity.Principal, req newInstanceForm) (formText, error) {
+func (a *API) newInstanceForm(_ context.Context, p identity.Principal, req newInstanceForm) (formText, error) {
 	if err := req.check(); err != nil {
 		return formText{}, err
 	}
@@ -35,6 +33,7 @@ func (a *API) newInstanceForm(_ context.Context, _ identity.Principal, req newIn
 	if err != nil {
 		return formText{}, err
 	}
+	content = maskFor(p, content)
 	for _, s := range req.settings() {
 		content = setProperty(content, s[0], s[1])
 	}
@@ -173,11 +172,11 @@ const checkTime = 30 * time.Second
 // checkSource has a server look that would run the instance, as it is its network
 // and its time zone that count; the admin itself only when there is none.
 func (a *API) checkSource(ctx context.Context, p identity.Principal, req checkRequest) (CheckResult, error) {
-	content, err := a.contentToCheck(ctx, p, req.CheckSource)
+	o, err := readOwner(req.ClusterServerID)
 	if err != nil {
 		return CheckResult{}, err
 	}
-	o, err := readOwner(req.ClusterServerID)
+	content, err := a.contentToCheck(ctx, p, o, req.CheckSource)
 	if err != nil {
 		return CheckResult{}, err
 	}
@@ -227,58 +226,42 @@ func checker(s *fleet.Snapshot, o owner) *fleet.ServerView {
 	return nil
 }
 
-// contentToCheck puts the masked secrets back. The check sends the password to the
-// address in the text; so who may not see it may have it sent only to the address
-// that it is stored with.
-func (a *API) contentToCheck(ctx context.Context, p identity.Principal, req CheckSource) (string, error) {
+// contentToCheck puts the masked secrets back: those of the stored text, or of the
+// template. The check sends the password to the address in the text, so who may not
+// see it may have it sent only to the address that it is stored with.
+func (a *API) contentToCheck(ctx context.Context, p identity.Principal, o owner, req CheckSource) (string, error) {
 	if err := checkInstanceName(req.Name); err != nil {
 		return "", err
 	}
+	row, stored := database.Instance{Name: req.Name}, ""
+	var err error
 	if req.InstanceID == 0 {
-		content, _, err := newContent(req.Content, "", "")
-		return content, err
+		stored, err = a.template(instanceTemplate)
+	} else {
+		row, err = a.findInstance(ctx, req.InstanceID)
+		stored = row.Content
 	}
-	i, err := a.findInstance(ctx, req.InstanceID)
+	switch {
+	case err != nil:
+		return "", err
+	case row.Name != req.Name: // what the address comes to may depend on it
+		return "", fail(reasonInvalid, text{"The instance has another name", "Instance 名称不一致"})
+	}
+	content, _, err := newContent(req.Content, stored, "")
 	if err != nil {
 		return "", err
 	}
-	content, _, err := newContent(req.Content, i.Content, "")
-	if err != nil {
-		return "", err
-	}
-	if content != req.Content && !p.Role.Allows(identity.RoleAdmin) && !sameSource(content, i.Content) {
-		f := fail(reasonInvalid, text{"The address has changed, so the stored password is not sent there", "地址已修改，不会向新地址发送已保存的密码"}).
-			withRemedy(text{"enter the password", "请填写密码"})
-		f.fields = map[string]string{"canal.instance.dbPassword": "required"}
-		return "", f
+	if err := a.checkFlow(ctx, p, row, o, content, req.Content); err != nil {
+		return "", a.audit(ctx, p, database.AuditRecord{Action: "source.check", Kind: "instance", TargetID: row.ID, Target: row.Name}, err)
 	}
 	return content, nil
-}
-
-// placeholder is part of a value that means something else than it says.
-var placeholder = regexp.MustCompile(`\$\{`)
-
-// sameSource tells whether two texts name the same servers.
-func sameSource(a, b string) bool {
-	pa, err1 := config.ParseProperties("", []byte(a))
-	pb, err2 := config.ParseProperties("", []byte(b))
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	for _, key := range []string{"canal.instance.master.address", "canal.instance.standby.address"} {
-		va, _ := pa.Get(key)
-		vb, _ := pb.Get(key)
-		if va.Value != vb.Value || placeholder.MatchString(va.Value) {
-			return false
-		}
-	}
-	return true
 }
 
 type filterRequest struct{ FilterTest }
 
 const (
 	maxFilterNames = 1000
+	maxFilterList  = database.MaxContent // bytes: no text holds a longer one
 	// filterTime bounds a test: an expression may need backtracking.
 	filterTime = 2 * time.Second
 )
@@ -290,37 +273,43 @@ func (a *API) testFilter(ctx context.Context, _ identity.Principal, req filterRe
 	if len(req.Names) > maxFilterNames {
 		return nil, fail(reasonInvalid, text{"At most %d names", "最多 %d 个名称"}, maxFilterNames)
 	}
-	white, err := compileFilter("whiteRegex", req.WhiteRegex, true)
+	end := time.Now().Add(filterTime)
+	white, err := compileFilter("whiteRegex", req.WhiteRegex, true, end)
 	if err != nil {
 		return nil, err
 	}
-	black, err := compileFilter("blackRegex", req.BlackRegex, false)
+	black, err := compileFilter("blackRegex", req.BlackRegex, false, end)
 	if err != nil {
 		return nil, err
 	}
 	out := []FilterTestResult{}
-	end := time.Now().Add(filterTime)
 	for _, name := range req.Names {
 		if ctx.Err() != nil || time.Now().After(end) {
 			return nil, errSlowFilter
 		}
-		out = append(out, tryFilter(white, black, name))
+		result, err := tryFilter(white, black, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, result)
 	}
 	return out, nil
 }
 
 // tryFilter asks in the order of the pipeline: the white list, then the black.
-func tryFilter(white, black *explained, name string) FilterTestResult {
-	r := FilterTestResult{Name: name}
+func tryFilter(white, black *explained, name string) (r FilterTestResult, err error) {
+	r.Name = name
 	switch {
 	case !white.all.Match(name):
 		r.Why = "no white"
 	case black.all.Match(name):
-		r.Why, r.Matched = "black", black.part(name)
+		r.Why = "black"
+		r.Matched, err = black.part(name)
 	default:
-		r.Why, r.Passes, r.Matched = "white", true, white.part(name)
+		r.Why, r.Passes = "white", true
+		r.Matched, err = white.part(name)
 	}
-	return r
+	return r, err
 }
 
 // explained is a filter, and its expressions one by one.
@@ -328,9 +317,13 @@ type explained struct {
 	all   *filter.Regex
 	parts []*filter.Regex
 	words []string
+	end   time.Time // of the test
 }
 
-func compileFilter(field, list string, emptyMatches bool) (*explained, error) {
+func compileFilter(field, list string, emptyMatches bool, end time.Time) (*explained, error) {
+	if len(list) > maxFilterList {
+		return nil, fail(reasonInvalid, text{"A filter has at most %d bytes", "过滤规则最多 %d 字节"}, maxFilterList)
+	}
 	all, err := filter.Compile(list, emptyMatches)
 	if err != nil {
 		f := fail(reasonInvalid, text{"The filter cannot be read", "过滤规则有误"})
@@ -341,8 +334,11 @@ func compileFilter(field, list string, emptyMatches bool) (*explained, error) {
 		}
 		return nil, f
 	}
-	e := &explained{all: all}
+	e := &explained{all: all, end: end}
 	for _, expression := range filter.Expressions(list) {
+		if time.Now().After(end) {
+			return nil, errSlowFilter
+		}
 		if part, err := filter.Compile(expression, false); err == nil {
 			e.parts, e.words = append(e.parts, part), append(e.words, expression)
 		}
@@ -351,12 +347,15 @@ func compileFilter(field, list string, emptyMatches bool) (*explained, error) {
 }
 
 // part is the first expression that matches by itself; "" when only all together
-// do, or there are none.
-func (e *explained) part(name string) string {
+// do, or there are none. One match is bounded in time, but there may be thousands.
+func (e *explained) part(name string) (string, error) {
 	for i, p := range e.parts {
+		if time.Now().After(e.end) {
+			return "", errSlowFilter
+		}
 		if p.Match(name) {
-			return e.words[i]
+			return e.words[i], nil
 		}
 	}
-	return ""
+	return "", nil
 }
