@@ -41,6 +41,7 @@ const look = EditorView.theme({
   '.cm-deletedChunk, &.cm-merge-a .cm-changedLine': { backgroundColor: 'color-mix(in srgb, var(--tp-danger) 14%, transparent) !important' },
   '.cm-changedText': { background: 'color-mix(in srgb, var(--tp-success) 34%, transparent) !important' },
   '&.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText': { background: 'color-mix(in srgb, var(--tp-danger) 34%, transparent) !important' },
+  '.cm-collapsedLines:before, .cm-collapsedLines:after': { content: '"…"' },
   '.cm-collapsedLines': { backgroundColor: 'var(--tp-surface-2)', backgroundImage: 'none', color: 'var(--tp-text-soft)' },
 })
 
@@ -49,10 +50,30 @@ export function nonce(): string {
   return document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? ''
 }
 
+/** What the editor says by itself, and the key of its translation. */
+const phrases: Record<string, string> = {
+  Find: 'find',
+  Replace: 'replaceWith',
+  next: 'next',
+  previous: 'previous',
+  all: 'all',
+  'match case': 'matchCase',
+  regexp: 'regexp',
+  'by word': 'byWord',
+  replace: 'replace',
+  'replace all': 'replaceAll',
+  close: 'close',
+  '$ unchanged lines': 'unchanged',
+  Completions: 'completions',
+}
+
+const translated = () => Object.fromEntries(Object.entries(phrases).map(([phrase, key]) => [phrase, t(`editor.phrase.${key}`)]))
+
 /** basics show a properties text, with numbers and colours. */
 export function basics(label: string, readonly: boolean): Extension[] {
   return [
     EditorView.cspNonce.of(nonce()),
+    EditorState.phrases.of(translated()),
     lineNumbers(),
     drawSelection(),
     StreamLanguage.define(properties),
