@@ -105,7 +105,7 @@ func TestConformanceIsComplete(t *testing.T) {
 var (
 	link       = regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
 	goFile     = regexp.MustCompile("`([\\w/]+\\.go)`")
-	folder     = regexp.MustCompile("`((?:cmd|client|protocol|internal|test|docs|conf|scripts)/[\\w/.-]+)`")
+	folder     = regexp.MustCompile("`((?:cmd|client|protocol|internal|test|docs|conf|scripts|web)/[\\w/.-]+)`")
 	identifier = regexp.MustCompile("`([A-Za-z]\\w*\\.[A-Za-z]\\w*)`")
 	foreign    = regexp.MustCompile(`(?m)(^|[\s` + "`" + `(])/(root|home|work|tmp)/\S*|spec/\w+\.md`)
 )
@@ -158,7 +158,7 @@ func (t *tree) hasFile(name string) bool {
 // ARCHITECTURE.md names.
 func TestArchitectureNamesWhatExists(t *testing.T) {
 	tree := mustTree(t)
-	extensions := []string{".go", ".md", ".dat", ".db", ".sum", ".log", ".properties"}
+	extensions := []string{".go", ".md", ".yml", ".dat", ".db", ".sum", ".log", ".properties"}
 	for _, m := range identifier.FindAllStringSubmatch(documents(t)["ARCHITECTURE.md"], -1) {
 		name := m[1]
 		if slices.Contains(extensions, path.Ext(name)) || strings.HasPrefix(name, "canal.") || name == "filter.table" {
