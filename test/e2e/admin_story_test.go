@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	election "github.com/towpath-cdc/towpath/internal/cluster"
 	"github.com/towpath-cdc/towpath/internal/zktree"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
@@ -137,10 +138,17 @@ func TestAdminStory(t *testing.T) {
 	browse(t, "story.mjs", map[string]any{
 		"url": a.url("/"), "zooKeeper": z.addr(z.zk.Addr()), "source": db.Addr(), "schema": "story",
 		"password": webPassword, "adminPort": ports["kaven"], "tcpPort": homes["kaven"].port, "pictures": pictures,
+		"all": os.Getenv("TOWPATH_SCREENSHOTS") != "",
 	}, map[string]func(map[string]any) (any, error){
-		// start starts a server as its operator would, with its one file.
+		// start starts a server as its operator would, with the file that the pages
+		// show; what they cannot know is that it shall keep to this machine.
 		"start": func(args map[string]any) (any, error) {
-			homes[args["name"].(string)].start()
+			h := homes[args["name"].(string)]
+			if file, ok := args["file"].(string); ok {
+				h.write("conf/canal_local.properties", strings.Replace(file, "<hash>", canalHash(fleetPassword), 1)+
+					fmt.Sprintf("\ncanal.ip = 127.0.0.1\ncanal.port = %d\ncanal.metrics.pull.port = 0\n", h.port))
+			}
+			h.start()
 			return nil, nil
 		},
 		// write changes rows, so that there is something to be seen.
@@ -154,6 +162,16 @@ func TestAdminStory(t *testing.T) {
 			w.mustWrite(t, 50)
 			r.await(w)
 			return nil, nil
+		},
+		// subscribe lets a client come and go, of which the log tells.
+		"subscribe": func(map[string]any) (any, error) {
+			homes["kaven"].dial("itkaven").Close()
+			return nil, nil
+		},
+		// move moves the instance to luna.
+		"move": func(map[string]any) (any, error) {
+			_, err := election.MoveTo(t.Context(), z.session(), "itkaven", homes["luna"].addr(), "the story")
+			return nil, err
 		},
 		// running is what ZooKeeper says about who runs the instance.
 		"running": func(map[string]any) (any, error) {
