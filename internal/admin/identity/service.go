@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -153,6 +154,9 @@ func (s *Service) check(ctx context.Context, username, password string) (user da
 	if err != nil && !unknown {
 		return user, false, err
 	}
+	if !unknown && foldName(user.Username) != foldName(username) {
+		user, unknown = database.User{}, true
+	}
 	var stored database.Password
 	if stored, err = s.db.PasswordOf(ctx, user.ID); err != nil {
 		return user, false, err
@@ -167,6 +171,11 @@ func (s *Service) check(ctx context.Context, username, password string) (user da
 	s.upgrade(ctx, &user, stored, password)
 	return user, stored.MustChange || password == DefaultPassword, nil
 }
+
+// foldName is a user name as the throttle knows it. MySQL also takes other letters
+// for the same (á for a, blanks at the end), which would be as many names to try one
+// user's password under.
+func foldName(username string) string { return strings.ToLower(username[:min(len(username), 255)]) }
 
 // isOurs says whether the password is kept in towpath_user, and nobody has set
 // another one in a Java admin since.

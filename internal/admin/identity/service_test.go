@@ -386,3 +386,31 @@ func TestRoles(t *testing.T) {
 		}
 	}
 }
+
+// MySQL takes names for the same that differ in accents, or in blanks at the end. Each
+// was once a name of its own for the throttle, and so a way past it.
+func TestNamesThatOnlyTheDatabaseTakesForTheSame(t *testing.T) {
+	f := newFixture(t, Options{})
+	raw, err := sql.Open("sqlite", f.path+"?_pragma=writable_schema(1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = raw.ExecContext(t.Context(), "UPDATE sqlite_master SET sql = replace(sql, 'username varchar(255) NOT NULL COLLATE NOCASE', 'username varchar(255) NOT NULL COLLATE RTRIM') WHERE name = 'canal_user'")
+	if err := errors.Join(err, raw.Close(), f.db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if f.db, err = database.Open(t.Context(), database.Options{Driver: database.SQLite, Path: f.path}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.db.Close() })
+	s := New(f.db, Options{})
+	if u, err := f.db.UserNamed(t.Context(), "admin  "); err != nil || u.Username != "admin" {
+		t.Fatalf("the database does not do what the test is about: %+v, %v", u, err)
+	}
+	if _, _, err := s.Login(t.Context(), "admin  ", DefaultPassword, "192.0.2.1", ""); !errors.Is(err, ErrWrong) {
+		t.Errorf("another name: %v", err)
+	}
+	if _, _, err := s.Login(t.Context(), "admin", DefaultPassword, "192.0.2.1", ""); err != nil {
+		t.Errorf("the name: %v", err)
+	}
+}

@@ -3,7 +3,6 @@ package identity
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 )
@@ -75,7 +74,7 @@ type attempt struct {
 
 // begin lets an attempt in, or refuses it without counting it.
 func (t *throttle) begin(user, address string, now time.Time) (*attempt, *ThrottledError) {
-	a := &attempt{t: t, user: strings.ToLower(user[:min(len(user), 255)]), address: network(address)}
+	a := &attempt{t: t, user: foldName(user), address: network(address)}
 	a.pair = a.user + "\x00" + a.address
 	t.mu.Lock()
 	defer t.mu.Unlock()
