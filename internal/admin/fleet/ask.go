@@ -35,15 +35,30 @@ func (f *Fleet) RunningInstances(ctx context.Context, servers []database.Server)
 }
 
 // States looks at the servers that were not looked at within the last second,
-// waits for that no longer than wait, and tells by id what was last seen.
+// waits for that no longer than wait, and tells by id what was last seen. Servers that
+// were seen lately are not waited for longer than for a Snapshot: one that has just
+// died, or many with long reports, do not hold a page up.
 func (f *Fleet) States(ctx context.Context, servers []database.Server, wait time.Duration) map[int64]*State {
 	hosts := make([]*host, len(servers))
+	var known, others []<-chan struct{}
 	for i, s := range servers {
-		hosts[i] = f.host(s)
+		h := f.host(s)
+		hosts[i] = h
+		lately := f.Now().Sub(h.current().At) < knownAge
+		switch flight := h.refresh(lookAge); {
+		case flight == nil:
+		case lately:
+			known = append(known, flight)
+		default:
+			others = append(others, flight)
+		}
 	}
+	briefly, cancel := context.WithTimeout(ctx, min(wait, snapshotTime))
+	defer cancel()
+	land(briefly, known)
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	f.refresh(waiting, hosts, lookAge)
+	land(waiting, others)
 	out := make(map[int64]*State, len(servers))
 	for _, h := range hosts {
 		out[h.id] = h.current()

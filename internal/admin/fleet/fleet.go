@@ -56,6 +56,9 @@ const (
 
 	// lookAge is for how long a look counts for whoever asks for a status.
 	lookAge = time.Second
+	// knownAge is for how long a look is better than none for whoever would have to
+	// wait for a newer one: somewhat longer than Run takes while nobody watches.
+	knownAge = 12 * time.Second
 	// answerTime is for how long whoever asks for a status waits for looks.
 	answerTime = 900 * time.Millisecond
 	// snapshotAge is for how long a look counts for a Snapshot: somewhat longer than

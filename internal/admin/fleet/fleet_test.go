@@ -289,6 +289,31 @@ func TestOneQuestionForAll(t *testing.T) {
 	}
 }
 
+// TestSlowServer: one that was seen lately is told as it was then, if it does not
+// answer soon; one that was not is waited for.
+func TestSlowServer(t *testing.T) {
+	b := &backend{report: running(), hold: make(chan struct{})}
+	defer close(b.hold)
+	f := newFleet(t, nil)
+	servers := []database.Server{serverRow(1, serve(t, b))}
+	h := f.host(servers[0])
+	for _, c := range []struct {
+		age          time.Duration
+		least, under time.Duration
+	}{{5 * time.Second, 0, answerTime}, {knownAge, answerTime, 4 * answerTime}} {
+		h.mu.Lock()
+		h.state, h.flight = &State{At: time.Now().Add(-c.age), Status: StatusStopped}, nil
+		h.mu.Unlock()
+		begun := time.Now()
+		if got := f.ServerStatuses(t.Context(), servers)[1]; got != StatusStopped {
+			t.Errorf("status = %q", got)
+		}
+		if took := time.Since(begun); took < c.least || took >= c.under {
+			t.Errorf("seen %v ago: it took %v, want %v to %v", c.age, took, c.least, c.under)
+		}
+	}
+}
+
 // TestDeadServer: one that lets connections in and says nothing delays the first
 // view by less than a second and the next ones not at all.
 func TestDeadServer(t *testing.T) {

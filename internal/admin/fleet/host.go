@@ -275,6 +275,11 @@ func (f *Fleet) refresh(ctx context.Context, hosts []*host, maxAge time.Duration
 			flights = append(flights, flight)
 		}
 	}
+	land(ctx, flights)
+}
+
+// land waits for looks until ctx ends.
+func land(ctx context.Context, flights []<-chan struct{}) {
 	for _, flight := range slices.Backward(flights) {
 		select {
 		case <-flight:
