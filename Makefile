@@ -9,7 +9,7 @@ FUZZTIME ?= 30s
 STEPS    ?= 1000
 CHAOS    ?= -faults 220 -duration 30m
 
-.PHONY: build demo test lint bench failover differential chaos fuzz deps clean
+.PHONY: build demo test lint web web-build bench failover differential chaos fuzz api-fuzz deps clean
 
 build: ## bin/towpath, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/towpath ./cmd/towpath
@@ -21,11 +21,17 @@ demo: ## the product at work on a real database
 
 test: ## all checks and tests, on real servers and clients
 	@scripts/deps test
-	@$(MAKE) --no-print-directory build lint
+	@$(MAKE) --no-print-directory build lint web
 	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -race -timeout 25m ./...
 
 lint: ## formatting, vet, staticcheck, tidy module files
 	@scripts/lint
+
+web: ## types, style and tests of the web pages, and that web/dist is what they build to
+	@scripts/web check
+
+web-build: ## builds web/dist, which is committed
+	@scripts/web build
 
 bench: build ## Towpath beside Java Canal; writes docs/benchmarks.md
 	@scripts/deps test
@@ -45,6 +51,10 @@ chaos: ## a cluster in which everything goes wrong, for half an hour; CHAOS="-se
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
+
+api-fuzz: build ## every call of the admin, as its OpenAPI description allows and does not, for ten minutes
+	@scripts/deps test
+	TOWPATH_REQUIRE_SERVERS=1 TOWPATH_API_FUZZ=10m $(GO) test -count=1 -timeout 40m -v -run TestAdminAPIUnderFuzz ./test/e2e
 
 deps: ## what the tests need
 	@scripts/deps test
