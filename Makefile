@@ -9,7 +9,7 @@ FUZZTIME ?= 30s
 STEPS    ?= 1000
 CHAOS    ?= -faults 220 -duration 30m
 
-.PHONY: build demo test lint web web-build bench failover differential chaos fuzz api-fuzz deps clean
+.PHONY: build demo test lint web web-build bench bench-admin failover differential chaos fuzz api-fuzz deps clean
 
 build: ## bin/towpath, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/towpath ./cmd/towpath
@@ -36,6 +36,9 @@ web-build: ## builds web/dist, which is committed
 bench: build ## Towpath beside Java Canal; writes docs/benchmarks.md
 	@scripts/deps test
 	$(GO) run ./test/bench -out docs/benchmarks.md
+
+bench-admin: build ## what 50 servers and 1000 instances cost the admin; writes docs/benchmarks.md
+	$(GO) run ./test/bench/admin -out docs/benchmarks.md
 
 failover: build ## silence at a client when a server dies, beside Java Canal; writes docs/benchmarks.md
 	@scripts/deps test

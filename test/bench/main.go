@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/towpath-cdc/towpath/test/bench/document"
+	"github.com/towpath-cdc/towpath/test/bench/process"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
@@ -104,9 +105,9 @@ func once(ctx context.Context, s subject, db *servers.Server, w workload, dir st
 
 // settle waits until a server uses no CPU to speak of: it has started, and its
 // ring is full.
-func settle(ctx context.Context, p process) error {
+func settle(ctx context.Context, p process.ID) error {
 	const window, idle = time.Second, 30 * time.Millisecond
-	last, err := p.cpu()
+	last, err := p.CPU()
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func settle(ctx context.Context, p process) error {
 			return ctx.Err()
 		case <-time.After(window):
 		}
-		now, err := p.cpu()
+		now, err := p.CPU()
 		if err != nil {
 			return err
 		}

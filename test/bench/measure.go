@@ -1,16 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/towpath-cdc/towpath/client"
 	"github.com/towpath-cdc/towpath/protocol"
+	"github.com/towpath-cdc/towpath/test/bench/process"
 )
 
 // figures are what one run of a server over a workload took.
@@ -21,52 +19,9 @@ type figures struct {
 	rows       int64
 }
 
-// process reads what the kernel knows of a process.
-type process int
-
-// clockTick is the unit of CPU times in /proc, USER_HZ, which is 100 on every
-// Linux that Go runs on.
-const clockTick = 10 * time.Millisecond
-
-// cpu is the user and system time so far.
-func (p process) cpu() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	f := strings.Fields(rest)
-	if len(f) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields", p, len(f))
-	}
-	user, err1 := strconv.Atoi(f[11])
-	system, err2 := strconv.Atoi(f[12])
-	if err1 != nil || err2 != nil {
-		return 0, fmt.Errorf("/proc/%d/stat: times %q %q", p, f[11], f[12])
-	}
-	return time.Duration(user+system) * clockTick, nil
-}
-
-// peak is the most memory it has had, in bytes.
-func (p process) peak() (int64, error) {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/status", p))
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	s := bufio.NewScanner(f)
-	for s.Scan() {
-		if v, ok := strings.CutPrefix(s.Text(), "VmHWM:"); ok {
-			kb, err := strconv.ParseInt(strings.Fields(v)[0], 10, 64)
-			return kb << 10, err
-		}
-	}
-	return 0, fmt.Errorf("/proc/%d/status has no VmHWM", p)
-}
-
 // consume takes everything up to the marker, acking each batch, and measures
 // the server meanwhile.
-func consume(ctx context.Context, addr string, p process, w workload, batch int, timeout time.Duration) (figures, error) {
+func consume(ctx context.Context, addr string, p process.ID, w workload, batch int, timeout time.Duration) (figures, error) {
 	var f figures
 	c, err := client.Dial(ctx, client.Options{Addr: addr, Destination: "example"})
 	if err != nil {
@@ -76,7 +31,7 @@ func consume(ctx context.Context, addr string, p process, w workload, batch int,
 	if err := c.Subscribe(ctx, ""); err != nil {
 		return f, err
 	}
-	begin, err := p.cpu()
+	begin, err := p.CPU()
 	if err != nil {
 		return f, err
 	}
@@ -97,12 +52,12 @@ func consume(ctx context.Context, addr string, p process, w workload, batch int,
 		}
 	}
 	f.wall = time.Since(start)
-	end, err := p.cpu()
+	end, err := p.CPU()
 	if err != nil {
 		return f, err
 	}
 	f.cpu = end - begin
-	f.peakMemory, err = p.peak()
+	f.peakMemory, err = p.Peak()
 	return f, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/towpath-cdc/towpath/test/bench/process"
 	"github.com/towpath-cdc/towpath/test/peers"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
@@ -22,7 +23,7 @@ import (
 type subject interface {
 	name() string
 	// start runs the server on a workload. stop ends it.
-	start(ctx context.Context, dir string, db *servers.Server, w workload) (addr string, p process, stop func(), err error)
+	start(ctx context.Context, dir string, db *servers.Server, w workload) (addr string, p process.ID, stop func(), err error)
 }
 
 // towpath is ours, with its default configuration.
@@ -33,7 +34,7 @@ type towpath struct {
 
 func (*towpath) name() string { return "Towpath" }
 
-func (t *towpath) start(ctx context.Context, dir string, db *servers.Server, w workload) (string, process, func(), error) {
+func (t *towpath) start(ctx context.Context, dir string, db *servers.Server, w workload) (string, process.ID, func(), error) {
 	port, err := servers.FreePort()
 	if err != nil {
 		return "", 0, nil, err
@@ -65,7 +66,7 @@ type javaCanal struct{}
 
 func (*javaCanal) name() string { return "Canal" }
 
-func (*javaCanal) start(ctx context.Context, dir string, db *servers.Server, w workload) (string, process, func(), error) {
+func (*javaCanal) start(ctx context.Context, dir string, db *servers.Server, w workload) (string, process.ID, func(), error) {
 	built, err := peers.Build(ctx, peers.JavaCanal)
 	if err != nil {
 		return "", 0, nil, err
@@ -80,7 +81,7 @@ func (*javaCanal) start(ctx context.Context, dir string, db *servers.Server, w w
 }
 
 // launch starts a server and waits until it accepts connections.
-func launch(ctx context.Context, cmd *exec.Cmd, dir string, port int) (string, process, func(), error) {
+func launch(ctx context.Context, cmd *exec.Cmd, dir string, port int) (string, process.ID, func(), error) {
 	log, err := os.Create(filepath.Join(dir, "output.log"))
 	if err != nil {
 		return "", 0, nil, err
@@ -104,7 +105,7 @@ func launch(ctx context.Context, cmd *exec.Cmd, dir string, port int) (string, p
 		c, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
 			c.Close()
-			return addr, process(cmd.Process.Pid), stop, nil
+			return addr, process.ID(cmd.Process.Pid), stop, nil
 		}
 		if ctx.Err() != nil || time.Now().After(deadline) {
 			stop()
