@@ -363,3 +363,21 @@ func TestHugeRecords(t *testing.T) {
 		}
 	}
 }
+
+// A small compressed file may hold more than anybody can read.
+func TestPackedLogsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("unpacks a gigabyte")
+	}
+	dir := t.TempDir()
+	const part = 16 << 20
+	member := packedText(t, strings.Repeat("x", part))
+	put(t, dir, "d/bomb.log.gz", strings.Repeat(member, maxUnpacked/part))
+	var told *Error
+	if _, err := NewLogs(dir).Read(t.Context(), LogReadParams{Destination: "d", File: "bomb.log.gz", Offset: -1}); !errors.As(err, &told) || !strings.Contains(told.Message, "holds too much") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := NewLogs(dir).Tail(t.Context(), "d", "bomb.log.gz", 10); !errors.Is(err, errTooLong) {
+		t.Errorf("the tail: %v", err)
+	}
+}
