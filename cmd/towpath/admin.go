@@ -274,6 +274,7 @@ func (a *admin) start(ctx, background context.Context, helpers *sync.WaitGroup, 
 	pages, err := api.New(api.Options{
 		DB: db, Identity: users, Fleet: servers, Logger: a.log, Version: version, UI: web.Files(), Templates: a.templates,
 		DateFormat: s.DateFormat, TimeZone: s.TimeZone, Addresses: p.allowed, Origins: s.Origins, SecureCookie: s.SecureCookie,
+		RegistrationClosed: s.RegistrationClosed,
 	})
 	if err != nil {
 		servers.Close()

@@ -61,6 +61,9 @@ type Options struct {
 	// SecureCookie marks the cookie Secure although the request came without TLS,
 	// because a proxy in front has it.
 	SecureCookie bool
+	// RegistrationClosed keeps servers from adding themselves with their first
+	// question, as Canal lets everybody do who has the password of the servers.
+	RegistrationClosed bool
 }
 
 // API answers HTTP requests. It is made by New and safe for concurrent use.

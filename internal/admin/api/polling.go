@@ -55,7 +55,7 @@ type pollServerRequest struct {
 
 func (a *API) pollServer(ctx context.Context, _ identity.Principal, req pollServerRequest) (*configEntity, error) {
 	s, err := a.db.ServerAt(ctx, req.IP, req.Port)
-	if errors.Is(err, database.ErrNotFound) && req.MD5 == "" && req.Register {
+	if errors.Is(err, database.ErrNotFound) && req.MD5 == "" && req.Register && !a.RegistrationClosed {
 		s, err = a.registerServer(ctx, req)
 	}
 	if errors.Is(err, database.ErrNotFound) {

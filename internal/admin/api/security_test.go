@@ -229,3 +229,20 @@ func TestChangesLeaveRecords(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has the password of the servers may add one, unless that is closed; those
+// that are known are answered all the same.
+func TestClosedRegistration(t *testing.T) {
+	w := usersWorld(t)
+	w.must(t, "POST", "/api/v1/nodeServer", "admin", `{"name":"s","ip":"10.0.0.1","adminPort":11110}`)
+	w.api.RegistrationClosed = true
+	for ip, known := range map[string]bool{"10.0.0.1": true, "10.0.0.2": false} {
+		e := w.poll(t, "server_polling?port=11110&md5=&register=1&cluster=&name=&ip="+ip)
+		if e.Code != codeSuccess || (string(e.Data) != "null") != known {
+			t.Errorf("%s: %s", ip, e)
+		}
+	}
+	if servers, _, err := w.db.Servers(t.Context(), database.ServerFilter{}); err != nil || len(servers) != 1 {
+		t.Errorf("servers %+v, %v", servers, err)
+	}
+}

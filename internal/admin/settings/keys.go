@@ -32,11 +32,12 @@ const (
 	keyFirstPassword = "towpath.firstPassword"
 	keyKeepCanalHash = "towpath.passwords.keepCanalHash"
 	keySecureCookie  = "towpath.secureCookie"
+	keyRegistration  = "towpath.registration.closed"
 )
 
 var knownKeys = []string{
 	keyPort, keyAddress, keyDateFormat, keyTimeZone, keyURL, keyDBAddress, keyDBName, keyDBUser, keyDBPassword, keyAdminUser, keyAdminPassword,
-	keyDatabase, keyDatabasePath, keyCert, keyKey, keyControlTLS, keyControlCA, keyAllow, keyOrigins, keyIdle, keyFirstPassword, keyKeepCanalHash, keySecureCookie,
+	keyDatabase, keyDatabasePath, keyCert, keyKey, keyControlTLS, keyControlCA, keyAllow, keyOrigins, keyIdle, keyFirstPassword, keyKeepCanalHash, keySecureCookie, keyRegistration,
 }
 
 // withoutEffect are keys of Spring, and of what Canal Admin is built with, that

@@ -68,6 +68,7 @@ type Settings struct {
 	FirstPassword         string
 	KeepCanalHash         bool
 	SecureCookie          bool
+	RegistrationClosed    bool // servers are added by people only
 }
 
 // Load reads all sources. Without an application.yml, one with a random
@@ -241,7 +242,7 @@ func (s *Settings) take(r reader, o LoadOptions, noFile bool) error {
 	s.Allow, s.Origins = r.list(keyAllow), r.list(keyOrigins)
 	s.Idle = r.duration(keyIdle, defaultIdle, time.Minute, 7*24*time.Hour)
 	s.FirstPassword = r.text(keyFirstPassword, "")
-	s.KeepCanalHash, s.SecureCookie = r.flag(keyKeepCanalHash), r.flag(keySecureCookie)
+	s.KeepCanalHash, s.SecureCookie, s.RegistrationClosed = r.flag(keyKeepCanalHash), r.flag(keySecureCookie), r.flag(keyRegistration)
 	if r.err != nil {
 		return r.err
 	}

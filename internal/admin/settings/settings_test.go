@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,7 @@ func TestSources(t *testing.T) {
 		{"list in a text", "canal: {adminUser: u, adminPasswd: p}\ntowpath.address.allow: '10.0.0.0/8, fd00::/8'", nil, nil, func(s *Settings) string { return strings.Join(s.Allow, "+") }, "10.0.0.0/8+fd00::/8"},
 		{"SQLite", "canal: {adminUser: u, adminPasswd: p}", nil, nil, func(s *Settings) string { return s.Driver }, "sqlite"},
 		{"seconds", "canal: {adminUser: u, adminPasswd: p}\ntowpath.session.idle: 90", nil, nil, func(s *Settings) string { return s.Idle.String() }, "1m30s"},
+		{"flag", "canal: {adminUser: u, adminPasswd: p}\ntowpath.registration.closed: true", nil, nil, func(s *Settings) string { return strconv.FormatBool(s.RegistrationClosed) }, "true"},
 		{"IPv6", "canal: {adminUser: u, adminPasswd: p}\nserver: {address: '::1', port: 1}", nil, nil, (*Settings).Listen, "[::1]:1"},
 		{"address only", "canal: {adminUser: u, adminPasswd: p}\nspring.datasource: {address: db}", nil, nil, url, "jdbc:mysql://db/canal_manager?useUnicode=true&characterEncoding=UTF-8&useSSL=false"},
 	} {
