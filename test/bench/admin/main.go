@@ -129,8 +129,10 @@ func (w *world) polled(ctx context.Context, p *phases, period time.Duration, ask
 		end()
 		<-ended
 	}()
-	sleep(ctx, 2*interval) // the first round asks for all texts
-	var err error
+	err := w.settle(ctx)
+	if err != nil {
+		return err
+	}
 	if p.polls, err = w.phase(ctx, period); err != nil {
 		return err
 	}
@@ -144,6 +146,30 @@ func (w *world) polled(ctx context.Context, p *phases, period time.Duration, ask
 		p.lists, err = w.lists(ctx, period)
 		return err
 	})
+}
+
+// settle waits until each server has asked for all texts and once more.
+func (w *world) settle(ctx context.Context) error {
+	begun := make(map[*node]int64)
+	for _, n := range w.nodes {
+		begun[n] = n.rounds.Load()
+	}
+	for deadline := time.Now().Add(maxChange); ; {
+		late := 0
+		for n, rounds := range begun {
+			if n.rounds.Load() < rounds+2 {
+				late++
+			}
+		}
+		switch {
+		case late == 0:
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("after %v %d servers have not asked twice", maxChange, late)
+		case !sleep(ctx, 100*time.Millisecond):
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // watched does something while a page is open.

@@ -26,8 +26,9 @@ type node struct {
 	runs   map[string]bool
 	ln     net.Listener
 
-	polls atomic.Int64 // rounds that have ended
-	told  chan string  // destinations whose text has come anew; bounded, others are not told
+	polls  atomic.Int64 // questions, or with Towpath's servers rounds
+	rounds atomic.Int64 // that have ended
+	told   chan string  // destinations whose text has come anew; bounded, others are not told
 }
 
 // newNode takes a port. A node that is not alive refuses connections, or with mute
@@ -126,7 +127,9 @@ func asCanal(ctx context.Context, n *node, c *polling.Client) {
 			server = t.MD5
 		}
 		names, _, _ := c.Instances(ctx)
+		n.polls.Add(2)
 		for _, d := range names {
+			n.polls.Add(1)
 			if t, ok, err := c.Instance(ctx, d, known[d].MD5); err == nil && ok {
 				if known[d].MD5 != "" {
 					n.tell(d)
@@ -134,7 +137,7 @@ func asCanal(ctx context.Context, n *node, c *polling.Client) {
 				known[d] = t
 			}
 		}
-		n.polls.Add(int64(2 + len(names)))
+		n.rounds.Add(1)
 		sleep(ctx, interval)
 	}
 }
@@ -156,7 +159,8 @@ func (target) Check(string) (polling.Settings, error) {
 }
 func (target) Use(string) error { return nil }
 func (t target) Running() bool {
-	t.n.polls.Add(1) // once in each round
+	t.n.polls.Add(1)
+	t.n.rounds.Add(1) // it is asked once in each round
 	return true
 }
 
