@@ -333,7 +333,7 @@ type ConfigVersions struct {
 	RowID      int64           `json:"rowId"` // 0 when none is stored
 	Stored     string          `json:"stored"`
 	StoredMD5  string          `json:"storedMd5"` // of stored; when that is masked, it is not that of the database
-	Masked     bool            `json:"masked"` // a secret that stays masked is stored as it was
+	Masked     bool            `json:"masked"`    // a secret that stays masked is stored as it was
 	ModifiedMs int64           `json:"modifiedMs"`
 	Running    []RunningConfig `json:"running"`
 }
