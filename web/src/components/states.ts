@@ -4,6 +4,9 @@ export type TagType = 'success' | 'info' | 'warning' | 'danger' | 'primary'
 
 export const serverTags: Record<ServerStatus, TagType> = { '1': 'success', '0': 'info', '-1': 'danger' }
 
+/** Canal's running states of an instance. */
+export const runningTags: Record<'0' | '1', TagType> = { '1': 'success', '0': 'info' }
+
 export const instanceTags: Record<InstanceState, TagType> = {
   running: 'success',
   standby: 'info',
