@@ -27,6 +27,11 @@ export async function ask(what, args = {}) {
   return answer.result
 }
 
+/** finish lets the script end: it asks nothing any more. */
+export function finish() {
+  process.stdin.destroy()
+}
+
 export function assert(ok, message) {
   if (!ok) throw new Error(message)
 }

@@ -3,7 +3,7 @@
 // browser cannot do: start servers, change rows, look into ZooKeeper.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { ask, assert, eventually, examine, launch, problems, step, watch } from './harness.mjs'
+import { ask, assert, eventually, examine, finish, launch, problems, step, watch } from './harness.mjs'
 
 const told = JSON.parse(process.env.STORY)
 mkdirSync(told.pictures, { recursive: true })
@@ -224,7 +224,7 @@ try {
 
   await step('log out', async () => {
     await go('/dashboard')
-    await button('User admin').click()
+    await button(/^User /).click()
     await page.getByRole('menuitem', { name: 'Log out' }).click()
     await title('Log in')
     assert(!(await context.cookies()).some((c) => c.name === 'towpath_session' && c.value), 'the session is still there')
@@ -234,11 +234,10 @@ try {
   throw e
 } finally {
   await browser.close()
+  finish()
+  for (const p of problems) console.error(p)
 }
-if (problems.length > 0) {
-  console.error(problems.join('\n'))
-  process.exitCode = 1
-}
+if (problems.length > 0) process.exitCode = 1
 
 async function editorText() {
   // The editor draws only the lines in sight; its state has all of them.

@@ -56,7 +56,7 @@ export const routes: RouteRecordRaw[] = [
   {
     path: '/canalServer/canalInstance/add',
     component: () => import('@/views/InstanceAdd.vue'),
-    meta: { title: 'instanceAdd', menu: '/canalServer/canalInstances', role: 'operator' },
+    meta: { title: 'instanceAdd', menu: '/canalServer/canalInstances', role: 'admin' },
   },
   {
     path: '/canalServer/canalInstance/modify',
