@@ -1,1 +1,0 @@
-import{H as e,O as t,x as n}from"./_plugin-vue_export-helper-BMiLvGnW.js";import{t as r}from"./PageHeader-Cb3v-T_B.js";var i=t({__name:`InstanceModify`,setup(t){return(t,i)=>(e(),n(r))}});export{i as default};
