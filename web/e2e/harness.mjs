@@ -56,10 +56,14 @@ export async function step(name, run) {
   console.log(`${((Date.now() - began) / 1000).toFixed(1)} s: ${name}`)
 }
 
+// CodeMirror says so when the page is laid out anew while it measures, and then
+// measures again with the next frame.
+const harmless = /^Measure loop restarted more than 5 times$/
+
 /** watch takes note of what a page should not do: errors, and requests to other hosts. */
 export function watch(page, url, name = 'story') {
   const origin = new URL(url).origin
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && problems.push(`${name}: console: ${m.text()}`))
+  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && !harmless.test(m.text()) && problems.push(`${name}: console: ${m.text()}`))
   page.on('pageerror', (e) => problems.push(`${name}: ${e.message}`))
   page.on('request', (r) => r.url().startsWith(origin) || r.url().startsWith('data:') || r.url().startsWith('blob:') || problems.push(`${name}: asks ${r.url()}`))
 }

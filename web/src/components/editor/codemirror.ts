@@ -82,7 +82,7 @@ export function basics(label: string, readonly: boolean): Extension[] {
     search({ top: true }),
     keymap.of([...searchKeymap]),
     EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
+    EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false', tabindex: '0' }),
     EditorState.readOnly.of(readonly),
     look,
   ]
