@@ -61,12 +61,13 @@ func startAdmin(ctx context.Context, program, home string) (*admin, error) {
 	return a, a.call(ctx, "PUT", "user", map[string]string{"username": "admin", "oldPassword": firstPassword, "password": a.password}, nil)
 }
 
-// await waits until the pages can be had.
+// await waits until the pages can be had. The admin takes its port first, and then
+// opens its database.
 func (a *admin) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		_, err := get(ctx, "http://"+a.address+"/")
+		err := a.ready(ctx)
 		if err == nil {
 			return nil
 		}
@@ -78,6 +79,22 @@ func (a *admin) await(ctx context.Context) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+func (a *admin) ready(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.address+"/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return errors.New(resp.Status)
+	}
+	return nil
 }
 
 // call makes a call of the REST interface, as Canal Admin has it.
