@@ -12,6 +12,13 @@ const context = await browser.newContext({ viewport: { width: 1440, height: 900 
 const page = await context.newPage()
 watch(page, told.url)
 
+/** calls are the calls that the pages have made, without their numbers. */
+const calls = new Set()
+page.on('request', (r) => {
+  const path = new URL(r.url()).pathname
+  if (path.startsWith('/api/v1/')) calls.add(`${r.method()} ${path.slice('/api/v1/'.length).replace(/\/\d+/g, '/N')}`)
+})
+
 let pictures = 0
 /** picture keeps what is shown now, numbered in the order of the story. */
 const picture = (name) => page.screenshot({ path: join(told.pictures, `${String(++pictures).padStart(2, '0')}-${name}.png`) })
@@ -23,6 +30,16 @@ async function choose(list, option) {
   await list.focus()
   await page.keyboard.press('Enter')
   await page.getByRole('option', { name: option }).click()
+}
+/** press chooses from the menu of a row, and confirms when it is asked whether. */
+async function press(name, item, confirm, within = page) {
+  await button(`Actions for ${name}`, within).click()
+  await page.getByRole('menuitem', { name: item, exact: true }).click()
+  if (!confirm) return
+  const asked = page.locator('.el-message-box')
+  await asked.getByText(name).first().waitFor()
+  await button(confirm, asked).click()
+  await asked.waitFor({ state: 'hidden' })
 }
 const title = (text) => page.locator('#page-title', { hasText: text }).waitFor()
 
@@ -218,6 +235,67 @@ try {
     await page.getByText('luna').first().waitFor({ timeout: 60_000 }) // what a person should look at
     await picture('dashboard')
     await ask('start', { name: 'luna' })
+  })
+
+  await step("press Canal's other buttons, which make Canal's calls", async () => {
+    const row = (name) => page.getByRole('row', { name: new RegExp(name) })
+    await go('/canalServer/nodeServers')
+    await row('luna').getByText('Running', { exact: true }).waitFor({ timeout: 60_000 })
+    await press('luna', 'Start')
+    await page.getByText('This server is not stopped').first().waitFor()
+    await press('luna', 'Stop', 'Stop')
+    await row('luna').getByText('Stopped', { exact: true }).waitFor()
+    await press('luna', 'Stop')
+    await page.getByText('This server is not running').first().waitFor()
+    await press('luna', 'Start', 'Start')
+    await row('luna').getByText('Running', { exact: true }).waitFor()
+    await press('kaven', 'Instances')
+    const dialog = page.getByRole('dialog', { name: 'Instances of kaven' })
+    await dialog.getByText('Running', { exact: true }).waitFor()
+    await press('itkaven', 'Stop', 'Stop', dialog) // another server takes it
+    await page.keyboard.press('Escape')
+    await press('kaven', 'Log')
+    await page.getByRole('log').getByText('the canal server is running now').first().waitFor({ timeout: 20_000 })
+
+    await go('/canalServer/canalInstances')
+    await row('itkaven').getByText('Running', { exact: true }).waitFor({ timeout: 60_000 })
+    await press('itkaven', 'Stop', 'Stop')
+    await row('itkaven').getByText('Stopped', { exact: true }).waitFor({ timeout: 30_000 })
+    await press('itkaven', 'Log')
+    await page.getByText('No server runs this instance').first().waitFor()
+    await press('itkaven', 'Start', 'Start')
+    await row('itkaven').getByText('Running', { exact: true }).waitFor({ timeout: 60_000 })
+    await press('itkaven', 'Change')
+    await title('itkaven')
+
+    await go('/canalServer/canalClusters')
+    await press('zookeeper', 'Change')
+    await page.getByRole('dialog').getByText('Standalone').first().waitFor()
+    await button('OK', page.getByRole('dialog')).click()
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    await press('zookeeper', 'Delete', 'Delete') // it has servers, so it stays
+    await page.getByRole('alert').first().waitFor()
+    await row('zookeeper').waitFor()
+    await button('New cluster').click()
+    await page.getByRole('dialog').locator('#cluster-name').fill('second')
+    await page.getByRole('dialog').locator('#cluster-zk').fill(told.zooKeeper)
+    await button('OK', page.getByRole('dialog')).click()
+    await press('second', 'Delete', 'Delete')
+    await row('second').waitFor({ state: 'hidden' })
+    await go('/canalServer/nodeServers')
+    await button('New server').click()
+    await page.getByRole('dialog').locator('#server-name').fill('solo')
+    await page.getByRole('dialog').locator('#server-ip').fill('127.0.0.1')
+    await page.getByRole('dialog').locator('#server-admin').fill('1')
+    await button('OK', page.getByRole('dialog')).click()
+    await page.getByRole('dialog').getByText('Waiting for solo').waitFor()
+    await page.keyboard.press('Escape')
+    await press('solo', 'Delete', 'Delete')
+    await row('solo').waitFor({ state: 'hidden' })
+    const canals = ['POST user/login', 'PUT user', 'GET canal/clusters', 'POST canal/cluster', 'PUT canal/cluster', 'DELETE canal/cluster/N', 'GET nodeServers', 'POST nodeServer', 'DELETE nodeServer/N',
+      'PUT nodeServer/start/N', 'PUT nodeServer/stop/N', 'GET canal/active/instances/N', 'POST canal/instance', 'PUT canal/instance/stop/N/N', 'PUT canal/instance/status/N']
+    const missing = canals.filter((c) => !calls.has(c))
+    assert(missing.length === 0, `the pages have not made ${missing.join(', ')}, but ${[...calls].sort().join(', ')}`)
   })
 
   await step('look at every page in both languages and themes, wide and narrow', () => gallery())
