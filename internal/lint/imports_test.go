@@ -10,8 +10,8 @@ import (
 // imports only from layers below its own.
 var layers = [][]string{
 	{"internal/admin/address", "internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/polling", "internal/zk", "internal/zktree", "web"},
-	{"internal/admin/database", "internal/config", "internal/meta", "internal/schema", "internal/value", "protocol"},
-	{"client", "internal/admin/identity", "internal/admin/settings", "internal/cluster", "internal/control", "internal/entry", "internal/entrytext", "internal/mysql", "internal/store"},
+	{"internal/admin/database", "internal/config", "internal/history", "internal/meta", "internal/schema", "internal/value", "protocol"},
+	{"client", "internal/admin/identity", "internal/admin/settings", "internal/cluster", "internal/control", "internal/entry", "internal/entrytext", "internal/history/sqlstore", "internal/history/zkstore", "internal/mysql", "internal/store"},
 	{"internal/admin/fleet", "internal/delivery", "internal/source"},
 	{"internal/pipeline", "internal/server"},
 	{"internal/check", "internal/instance", "internal/metrics"},
