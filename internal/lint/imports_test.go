@@ -9,7 +9,7 @@ import (
 // layers are the packages of the product from the bottom upwards. A package
 // imports only from layers below its own.
 var layers = [][]string{
-	{"internal/admin/address", "internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/polling", "internal/zk", "internal/zktree", "web"},
+	{"internal/admin/address", "internal/binlog", "internal/charset", "internal/clock", "internal/ddl", "internal/filter", "internal/logging", "internal/polling", "internal/sqldb", "internal/zk", "internal/zktree", "web"},
 	{"internal/admin/database", "internal/config", "internal/history", "internal/meta", "internal/schema", "internal/value", "protocol"},
 	{"client", "internal/admin/identity", "internal/admin/settings", "internal/cluster", "internal/control", "internal/entry", "internal/entrytext", "internal/history/sqlstore", "internal/history/zkstore", "internal/mysql", "internal/store"},
 	{"internal/admin/fleet", "internal/delivery", "internal/source"},
@@ -24,7 +24,7 @@ var layers = [][]string{
 var modules = map[string][]string{
 	"github.com/dlclark/regexp2":                    {"internal/filter"},
 	"github.com/go-mysql-org/go-mysql/":             {"internal/mysql"},
-	"github.com/go-sql-driver/mysql":                {"internal/admin/database"},
+	"github.com/go-sql-driver/mysql":                {"internal/admin/database", "internal/history/sqlstore", "internal/sqldb"},
 	"github.com/klauspost/compress/zstd":            {"internal/pipeline"},
 	"github.com/pavlo-v-chernykh/keystore-go/v4":    {"internal/mysql"},
 	"go.yaml.in/yaml/v3":                            {"internal/admin/settings"},
@@ -32,7 +32,7 @@ var modules = map[string][]string{
 	"golang.org/x/sys/unix":                         {"internal/clock"},
 	"golang.org/x/text/encoding":                    {"internal/charset"},
 	"google.golang.org/protobuf/encoding/protowire": {"internal/control", "protocol"},
-	"modernc.org/sqlite":                            {"internal/admin/database"},
+	"modernc.org/sqlite":                            {"internal/admin/database", "internal/sqldb"},
 	"software.sslmate.com/src/go-pkcs12":            {"internal/mysql"},
 }
 

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/towpath-cdc/towpath/internal/sqldb"
 )
 
 // Names of databases, as Options.Driver has them.
@@ -127,7 +129,7 @@ func (db *DB) write(ctx context.Context, by Actor, f func(t *tx) error) error {
 	defer cancel()
 	var err error
 	for range deadlocks {
-		if err = db.writeOnce(bounded, by, f); !isDeadlock(err) {
+		if err = db.writeOnce(bounded, by, f); !sqldb.IsDeadlock(err) {
 			break
 		}
 	}

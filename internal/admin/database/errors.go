@@ -115,10 +115,3 @@ func sqliteSentinel(code int) error {
 	}
 	return nil
 }
-
-// isDeadlock says whether MySQL has given a transaction up in favour of another,
-// so that it may be tried again.
-func isDeadlock(err error) bool {
-	var my *mysql.MySQLError
-	return errors.As(err, &my) && my.Number == mysqlDeadlock
-}

@@ -9,19 +9,16 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/towpath-cdc/towpath/internal/sqldb"
 )
 
 // mysqlDialect is a database of a MySQL server, perhaps shared with a Java admin.
 type mysqlDialect struct{}
 
-// Bounds of connections to MySQL. All admins together have a few.
-const (
-	mysqlConnections    = 10
-	mysqlIdle           = 2
-	mysqlLifetime       = 5 * time.Minute // below wait_timeout, and so that a fail-over of MySQL is followed
-	mysqlConnectTimeout = 3 * time.Second
-	mysqlIOTimeout      = 10 * time.Second // beyond callTimeout; the last resort when a host is gone
-)
+// mysqlBounds are those of one admin. All together have a few connections. I/O is
+// bounded beyond callTimeout.
+var mysqlBounds = sqldb.Bounds{Connections: 10, Idle: 2, IO: 10 * time.Second, LockWait: 4 * time.Second}
 
 // openMySQL connects to nothing yet. Its errors never contain the address.
 func openMySQL(o Options) (*sql.DB, dialect, error) {
@@ -29,45 +26,17 @@ func openMySQL(o Options) (*sql.DB, dialect, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("address of the MySQL database: %w", err)
 	}
-	c.ParseTime = true
-	c.ClientFoundRows = true
-	c.Logger = &mysql.NopLogger{} // what it says comes with the errors
-	if c.Timeout == 0 {
-		c.Timeout = mysqlConnectTimeout
-	}
-	if c.ReadTimeout == 0 {
-		c.ReadTimeout = mysqlIOTimeout
-	}
-	if c.WriteTimeout == 0 {
-		c.WriteTimeout = mysqlIOTimeout
-	}
-	if c.Params == nil {
-		c.Params = map[string]string{}
-	}
-	// Without strict mode MySQL cuts what is too long.
-	c.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
-	c.Params["innodb_lock_wait_timeout"] = "4"
-	if c.Loc == time.UTC {
-		c.Params["time_zone"] = "'+00:00'"
-	}
-	connector, err := mysql.NewConnector(c)
-	if err != nil {
-		return nil, nil, fmt.Errorf("address of the MySQL database: %w", err)
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(mysqlConnections)
-	db.SetMaxIdleConns(mysqlIdle)
-	db.SetConnMaxLifetime(mysqlLifetime)
-	return db, mysqlDialect{}, nil
+	db, err := sqldb.OpenMySQL(c, mysqlBounds)
+	return db, mysqlDialect{}, err
 }
 
 func parseAddress(o Options) (*mysql.Config, error) {
 	if strings.HasPrefix(o.DSN, "jdbc:") {
-		return parseJDBC(o.DSN, o.User, o.Password)
+		return sqldb.ParseJDBC(o.DSN, o.User, o.Password)
 	}
 	c, err := mysql.ParseDSN(o.DSN)
 	if err != nil {
-		return nil, errors.New("want user:password@tcp(host:port)/database, or " + jdbcPrefix + "host:port/database")
+		return nil, errors.New("want user:password@tcp(host:port)/database, or " + sqldb.JDBCPrefix + "host:port/database")
 	}
 	return c, nil
 }

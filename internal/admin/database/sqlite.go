@@ -3,49 +3,24 @@ package database
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"github.com/towpath-cdc/towpath/internal/sqldb"
 )
 
 // sqliteDialect is a file of SQLite. It has one connection, so that changes and
 // reads come one after the other.
 type sqliteDialect struct{}
 
-// openSQLite creates the file and its folder, readable by the owner only: it has
-// the passwords that configurations have.
+// sqliteBusy is how long a call waits for another process.
+const sqliteBusy = 3 * time.Second
+
+// openSQLite opens a file that only its owner can read: it has the passwords that
+// configurations have.
 func openSQLite(path string) (*sql.DB, dialect, error) {
-	if path == "" {
-		return nil, nil, fmt.Errorf("the path of the SQLite file is empty")
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, nil, fmt.Errorf("folder of the SQLite file: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, nil, fmt.Errorf("SQLite file: %w", err)
-	}
-	f.Close()
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("SQLite file: %w", err)
-	}
-	// FULL makes each commit reach the disk: what has been answered is there after
-	// a power failure, too.
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(3000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: absolute, RawQuery: q.Encode()}).String())
-	if err != nil {
-		return nil, nil, fmt.Errorf("open SQLite: %w", err)
-	}
-	db.SetMaxOpenConns(1)
-	db.SetMaxIdleConns(1)
-	return db, sqliteDialect{}, nil
+	db, err := sqldb.OpenSQLite(path, sqliteBusy)
+	return db, sqliteDialect{}, err
 }
 
 func (sqliteDialect) lock() string { return "" } // _txlock has it

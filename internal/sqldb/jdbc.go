@@ -1,4 +1,4 @@
-package database
+package sqldb
 
 import (
 	"crypto/tls"
@@ -15,24 +15,26 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
+// JDBCPrefix is what an address begins with that ParseJDBC reads.
+const JDBCPrefix = "jdbc:mysql://"
+
 const (
-	jdbcPrefix    = "jdbc:mysql://"
 	mysqlPort     = "3306"
 	maxJDBCLength = 8192
 )
 
-// parseJDBC turns the address of a database as Canal's application.yml has it into
-// one for our driver. Of Connector/J's parameters those count that say how to
+// ParseJDBC turns the address of a database as Canal's files have it into one for
+// our driver. user and password count before those in the address. Of Connector/J's parameters those count that say how to
 // connect: useSSL, requireSSL, verifyServerCertificate, sslMode, serverTimezone,
 // connectionTimeZone, connectTimeout, user and password. useUnicode and
 // characterEncoding have no effect, since text is always UTF-8; nor has
 // allowPublicKeyRetrieval, since the key is always asked for where it is needed.
 // The rest is about Java. Errors never contain the address, which may have a
 // password.
-func parseJDBC(address, user, password string) (*mysql.Config, error) {
-	rest, ok := strings.CutPrefix(address, jdbcPrefix)
+func ParseJDBC(address, user, password string) (*mysql.Config, error) {
+	rest, ok := strings.CutPrefix(address, JDBCPrefix)
 	if !ok || len(address) > maxJDBCLength {
-		return nil, fmt.Errorf("want an address that begins with %s", jdbcPrefix)
+		return nil, fmt.Errorf("want an address that begins with %s", JDBCPrefix)
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	hosts, name, _ := strings.Cut(rest, "/")
@@ -206,7 +208,8 @@ func zoneOf(name string) (*time.Location, error) {
 	return time.FixedZone(name, seconds), nil
 }
 
-// setTimeout takes a shorter time for connecting than ours, in milliseconds.
+// setTimeout takes a shorter time for connecting than connectTimeout, in
+// milliseconds.
 func (p jdbcParams) setTimeout(c *mysql.Config) error {
 	text := p.get("connectTimeout")
 	if text == "" {
@@ -216,7 +219,7 @@ func (p jdbcParams) setTimeout(c *mysql.Config) error {
 	if err != nil {
 		return fmt.Errorf("connectTimeout %q: want milliseconds", text)
 	}
-	if d := time.Duration(ms) * time.Millisecond; d > 0 && d < mysqlConnectTimeout {
+	if d := time.Duration(ms) * time.Millisecond; d > 0 && d < connectTimeout {
 		c.Timeout = d
 	}
 	return nil

@@ -1,4 +1,4 @@
-package database
+package sqldb
 
 import (
 	"crypto/tls"
@@ -24,7 +24,7 @@ func TestParseJDBC(t *testing.T) {
 		{"jdbc:mysql://h/x?sslMode=verify_identity", "h:3306", "x", "identity"},
 		{"jdbc:mysql://h/%E5%BA%93?sslMode=PREFERRED", "h:3306", "库", "preferred"},
 	} {
-		got, err := parseJDBC(c.address, "u", "p@:/?#")
+		got, err := ParseJDBC(c.address, "u", "p@:/?#")
 		if err != nil {
 			t.Errorf("%s: %v", c.address, err)
 			continue
@@ -65,7 +65,7 @@ func TestParseJDBCUserAndZone(t *testing.T) {
 		"connectionTimeZone=LOCAL":     0,
 		"connectTimeout=500&serverTimezone=America/New_York": -4 * 3600,
 	} {
-		c, err := parseJDBC("jdbc:mysql://h/x?user=a&password=b%26c&"+query, "", "")
+		c, err := ParseJDBC("jdbc:mysql://h/x?user=a&password=b%26c&"+query, "", "")
 		if err != nil {
 			t.Errorf("%s: %v", query, err)
 			continue
@@ -84,9 +84,9 @@ func TestParseJDBCRefuses(t *testing.T) {
 		"", "jdbc:h2:mem", "jdbc:mysql://", "jdbc:mysql://h", "jdbc:mysql://h/", "jdbc:mysql://a,b/x", "jdbc:mysql://u:topsecret@h/x",
 		"jdbc:mysql://(host=h,password=topsecret)/x", "jdbc:mysql://h:0/x", "jdbc:mysql://h:x/x", "jdbc:mysql://h/x?sslMode=MAYBE", "jdbc:mysql://h/x?password=topsecret&serverTimezone=Nowhere",
 		"jdbc:mysql://h/x?connectTimeout=soon", "jdbc:mysql://h/%zz", "jdbc:mysql://h/x?%zz=topsecret", "jdbc:mysql://h/x?trustCertificateKeyStoreUrl=file:/x.jks",
-		"jdbc:mysql://h/x?serverTimezone=Local", "jdbc:mysql://h/x?serverTimezone=GMT%2B25", jdbcPrefix + "h/" + strings.Repeat("x", maxJDBCLength),
+		"jdbc:mysql://h/x?serverTimezone=Local", "jdbc:mysql://h/x?serverTimezone=GMT%2B25", JDBCPrefix + "h/" + strings.Repeat("x", maxJDBCLength),
 	} {
-		_, err := parseJDBC(address, "u", "topsecret")
+		_, err := ParseJDBC(address, "u", "topsecret")
 		if err == nil {
 			t.Errorf("%.60s: taken", address)
 		} else if strings.Contains(err.Error(), "topsecret") {
@@ -99,7 +99,7 @@ func FuzzParseJDBC(f *testing.F) {
 	f.Add("jdbc:mysql://127.0.0.1:3306/canal_manager?useUnicode=true&characterEncoding=UTF-8&useSSL=false")
 	f.Add("jdbc:mysql://[::1]/x?serverTimezone=GMT%2B8&sslMode=VERIFY_CA&connectTimeout=1")
 	f.Fuzz(func(t *testing.T, address string) {
-		c, err := parseJDBC(address, "u", "p")
+		c, err := ParseJDBC(address, "u", "p")
 		if err == nil && (c.Addr == "" || c.DBName == "" || c.Loc == nil) {
 			t.Errorf("%q: %+v", address, c)
 		}
