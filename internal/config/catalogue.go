@@ -104,7 +104,6 @@ const (
 	whyHistory  = "this version keeps table definitions in memory and reads them from the source; the stored history (TSDB) is not supported yet"
 	whyQueue    = "message queue producers are not supported in this version; with canal.serverMode = tcp nothing reads these keys in Canal either"
 	whyRDS      = "fetching old binlog files from Aliyun RDS/OSS is not supported in this version"
-	whyGroup    = "merging two sources into one destination (group-instance.xml) is not supported in this version"
 	whyRemoved  = "Canal stopped reading this key after 1.1.4"
 	whyRaw      = "entries are always kept encoded, which is what true asks for"
 	whyChannel  = "there is one client for MySQL and it has TLS; the choice between bio and netty does not arise"
@@ -118,7 +117,7 @@ const (
 
 func buildCatalogue() []Key {
 	var all []Key
-	for _, part := range [][]Key{serverKeys, destinationKeys, instanceKeys, sourceKeys(), historyKeys, groupKeys(), queueInstanceKeys, queueKeys, removedKeys()} {
+	for _, part := range [][]Key{serverKeys, destinationKeys, instanceKeys, sourceKeys(), historyKeys, groupKeys(), localKeys, queueInstanceKeys, queueKeys, removedKeys()} {
 		all = append(all, part...)
 	}
 	slices.SortStableFunc(all, func(a, b Key) int {
@@ -178,7 +177,7 @@ var destinationKeys = []Key{
 	{Name: "canal.instance.global.mode", Default: "spring", Effect: "where instances are configured: spring (files), or manager (the admin), which needs canal.admin.manager; with that it is manager whatever stands here"},
 	{Name: "canal.instance.global.lazy", Default: "false", Effect: "start a destination only when its first client comes; only true (any case) switches it on"},
 	{Name: "canal.instance.global.manager.address", Status: NoEffect, Effect: "in Canal: the admin for instances in manager mode; exactly ${canal.admin.manager} means that key's value", Why: whyManager, Quiet: "${canal.admin.manager}"},
-	{Name: "canal.instance.global.spring.xml", Default: "classpath:spring/file-instance.xml", Effect: "instance profile: file-instance.xml, memory-instance.xml or default-instance.xml; of any other file only the kinds of its metaManager and logPositionManager are read"},
+	{Name: "canal.instance.global.spring.xml", Default: "classpath:spring/file-instance.xml", Effect: "instance profile: file-instance.xml, memory-instance.xml, default-instance.xml or group-instance.xml; of any other file only the kinds of its metaManager, logPositionManager and eventParser are read"},
 	{Name: "canal.instance.<destination>.mode", Effect: "canal.instance.global.mode for one destination"},
 	{Name: "canal.instance.<destination>.lazy", Effect: "canal.instance.global.lazy for one destination"},
 	{Name: "canal.instance.<destination>.manager.address", Status: NoEffect, Effect: "canal.instance.global.manager.address for one destination", Why: whyManager, Quiet: "${canal.admin.manager}"},
@@ -301,16 +300,27 @@ var historyKeys = instanceScope([]Key{
 	{Name: "canal.instance.tsdb.spring.xml", Status: NotYet, Effect: "kind of database of the history", Why: whyHistory},
 })
 
+// groupKeys are those of the servers of a group. Canal has two; the others are
+// Towpath's own.
 func groupKeys() []Key {
 	var keys []Key
 	for _, role := range []string{"master1", "standby1", "master2", "standby2"} {
-		for _, k := range endpointKeys(role, role) {
-			k.Status, k.Why = NotYet, whyGroup
-			keys = append(keys, k)
-		}
+		keys = append(keys, endpointKeys(role, role+" of a group (group-instance.xml)")...)
+	}
+	for _, role := range []string{"master<n>", "standby<n>"} {
+		keys = append(keys, endpointKeys(role, role+" of a group, up to 16. Towpath's own keys for numbers from 3 on")...)
 	}
 	return instanceScope(keys)
 }
+
+// localKeys say which files are read in the place of a server's binlog, in the
+// words of Canal's LocalBinlogEventParser, for which Canal has no keys.
+var localKeys = instanceScope([]Key{
+	{Name: "towpath.instance.localBinlog.dir", Effect: "folder with binlog files to read in the place of a server's log. canal.instance.master.address is then the server that is asked for definitions of tables, and may be blank; its .journal.name, .position and .timestamp say where to start in the files. Towpath's own key"},
+	{Name: "towpath.instance.localBinlog.name", Effect: "name of the files without their number, such as mysql-bin; blank means the only series of binlog files in the folder. Towpath's own key"},
+	{Name: "towpath.instance.localBinlog.wait", Default: "true", Effect: "wait for more at the end of the newest file; false: read what there is, stay there, and serve clients (needWait in Canal). Towpath's own key"},
+	{Name: "towpath.instance.localBinlog.serverId", Default: "0", Effect: "server id that must have written the files; 0 for any. Towpath's own key"},
+})
 
 var queueInstanceKeys = instanceScope([]Key{
 	{Name: "canal.mq.topic", Status: NotYet, Effect: "topic of the destination", Why: whyQueue},

@@ -39,15 +39,15 @@ func (c *Config) Instance(destination string) (Instance, error) {
 // readInstance is Instance with the files in hand.
 func (c *Config) readInstance(p *placeholders) (Instance, error) {
 	destination := p.destination
-	meta, err := c.meta(destination)
+	kind, err := c.kind(destination)
 	if err != nil {
 		return Instance{}, err
 	}
 	r := &instanceReader{p: p}
-	in := r.read(c)
-	in.Meta = meta
+	in := r.read(c, kind)
+	in.Meta = kind.meta
 	in.FlushPeriod = r.duration("canal.file.flush.period", time.Millisecond)
-	if meta.InZooKeeper() {
+	if in.Meta.InZooKeeper() {
 		in.FlushPeriod = r.duration("canal.zookeeper.flush.period", time.Millisecond)
 	}
 	in.Lazy = c.destinationValue(destination, "lazy").is("true")
@@ -258,14 +258,12 @@ func (r *instanceReader) list(key string, words ...string) []string {
 	return list
 }
 
-// read fills everything that comes from instance keys.
-func (r *instanceReader) read(c *Config) Instance {
+// read fills everything that comes from instance keys. kind is what the Spring file
+// says of the sources.
+func (r *instanceReader) read(c *Config, kind profile) Instance {
 	in := Instance{
 		Destination: r.p.destination,
 		DataDir:     filepath.Join(c.path(r.text("canal.file.data.dir")), r.p.destination),
-
-		Master:  r.endpoint(c, "master"),
-		Standby: r.endpoint(c, "standby"),
 
 		Preferred: r.addresses("towpath.instance.preferred"),
 
@@ -303,10 +301,7 @@ func (r *instanceReader) read(c *Config) Instance {
 		DDLIsolation: r.flag("canal.instance.get.ddl.isolation"),
 	}
 	r.filters(&in)
-	if in.Master.Address == "" && len(r.errs) == 0 {
-		v, src := r.lookup("canal.instance.master.address")
-		r.fail("canal.instance.master.address", v, src, "want host:port of the server to read from")
-	}
+	r.sources(c, kind, &in)
 	return in
 }
 
@@ -329,11 +324,13 @@ func (r *instanceReader) filters(in *Instance) {
 	in.FilterDMLDelete = r.flag(prefix + "dml.delete")
 }
 
-// endpoint reads the keys of "master" or "standby".
-func (r *instanceReader) endpoint(c *Config, role string) Endpoint {
-	prefix := "canal.instance." + role
+// endpoint reads the keys of "master" or "standby", or of those with a number behind
+// them, which have the TLS keys of those without.
+func (r *instanceReader) endpoint(c *Config, role, number string) Endpoint {
+	prefix := "canal.instance." + role + number
+	secure := "canal.instance." + role
 	store := func(kind string) KeyStore {
-		name := prefix + "." + kind + "CertificateKeyStore"
+		name := secure + "." + kind + "CertificateKeyStore"
 		url := r.text(name + "Url")
 		if url != "" && !strings.HasPrefix(url, "file:") {
 			url = c.resource(url)
@@ -349,8 +346,8 @@ func (r *instanceReader) endpoint(c *Config, role string) Endpoint {
 			GTIDSet:   r.text(prefix + ".gtid"),
 		},
 		TLS: TLS{
-			Mode:        r.choice(prefix+".sslMode", true, "DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"),
-			Versions:    r.list(prefix+".tlsVersions", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"),
+			Mode:        r.choice(secure+".sslMode", true, "DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"),
+			Versions:    r.list(secure+".tlsVersions", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"),
 			TrustStore:  store("trust"),
 			ClientStore: store("client"),
 		},

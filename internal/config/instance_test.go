@@ -17,7 +17,10 @@ func instance(t *testing.T, global, own string) (Instance, error) {
 }
 
 func TestInstanceErrors(t *testing.T) {
-	const address = "canal.instance.master.address=h:1\n"
+	const (
+		address = "canal.instance.master.address=h:1\n"
+		group   = "canal.instance.global.spring.xml=classpath:spring/group-instance.xml"
+	)
 	for _, c := range []struct{ name, global, own, want string }{
 		{"no address", "", "x=1", "canal.instance.master.address"},
 		{"address without port", "", "canal.instance.master.address=localhost", `instance.properties:1): want host:port`},
@@ -39,7 +42,11 @@ func TestInstanceErrors(t *testing.T) {
 		{"druid", "", address + "canal.instance.enableDruid=true", "want a password encrypted"},
 		{"manager mode", "canal.instance.d.mode=manager", address, "canal.admin.manager set"},
 		{"mode", "canal.instance.global.mode=foo", address, "want spring"},
-		{"group", "canal.instance.global.spring.xml=classpath:spring/group-instance.xml", address, "two sources"},
+		{"group", group, address, "canal.instance.master1.address"},
+		{"group, twice the same", group, "canal.instance.master1.address=a:1\ncanal.instance.master2.address=b:1\ncanal.instance.standby2.address=a:1", "a:1 stands twice"},
+		{"group, standby alone", group, "canal.instance.master1.address=a:1\ncanal.instance.standby2.address=b:1", "canal.instance.standby2.address takes the place"},
+		{"group of files", group, "canal.instance.master1.address=a:1\ntowpath.instance.localBinlog.dir=/x", "a group reads servers"},
+		{"server id of files", "", "towpath.instance.localBinlog.dir=/x\ntowpath.instance.localBinlog.serverId=-1", "from 0 to"},
 		{"zookeeper alone", "canal.instance.global.spring.xml=classpath:spring/default-instance.xml", address, `canal.instance.global.spring.xml = "classpath:spring/default-instance.xml" (`},
 		{"zookeeper alone, other key", "canal.instance.d.spring.xml=default-instance.xml\ncanal.zkServers=", address, "canal.properties:1): this keeps cursors in ZooKeeper: set canal.zkServers"},
 		{"preferred", "", address + "towpath.instance.preferred=10.0.0.1:11111,10.0.0.2", `instance.properties:2): "10.0.0.2": want host:port`},
@@ -214,7 +221,7 @@ func TestCustomSpringFile(t *testing.T) {
 		{"broken", "<beans><bean", 0, "", "EOF"},
 	} {
 		got, err := readProfile([]byte(c.xml))
-		if got != (profile{c.want, c.positions}) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+		if got != (profile{meta: c.want, positions: c.positions}) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %v, %v; want %v, %q", c.name, got, err, c.want, c.err)
 		}
 	}

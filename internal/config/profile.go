@@ -10,13 +10,17 @@ import (
 	"strings"
 )
 
-// The Spring files of Canal that have a built-in equivalent. group-instance.xml
-// is not among them: it merges two sources.
-var profiles = map[string]MetaMode{
-	"file-instance.xml":    MetaFile,
-	"memory-instance.xml":  MetaMemory,
-	"default-instance.xml": MetaZooKeeper,
+// The Spring files of Canal that have a built-in equivalent. In Canal the last one
+// keeps its cursors in memory, and a restart loses where each of the sources was;
+// here they are kept as by the file before it, or in ZooKeeper when there is one.
+var profiles = map[string]profile{
+	"file-instance.xml":    {meta: MetaFile},
+	"memory-instance.xml":  {meta: MetaMemory},
+	"default-instance.xml": {meta: MetaZooKeeper},
+	groupFile:              {meta: MetaFile, group: true},
 }
+
+const groupFile = "group-instance.xml"
 
 // The bean classes of Canal's metaManager that have an equivalent.
 var metaManagers = map[string]MetaMode{
@@ -47,18 +51,20 @@ var positionsInZooKeeper = map[string]bool{
 // profile is what a Spring file says.
 type profile struct {
 	meta      MetaMode
+	group     bool   // several sources: Canal's GroupEventParser
+	local     bool   // files in a folder: Canal's LocalBinlogEventParser
 	positions string // class of positionsInZooKeeper that it names; "" for none
 }
 
-// meta finds the meta mode of a destination from its mode and spring.xml keys.
-func (c *Config) meta(destination string) (MetaMode, error) {
+// kind finds out what the mode and spring.xml keys of a destination stand for.
+func (c *Config) kind(destination string) (profile, error) {
 	// Of a managed server all instances are managed, whatever the key says.
 	if mode := c.destinationValue(destination, "mode"); c.admin == nil && !mode.is("spring") {
 		want := "want spring"
 		if mode.is("manager") {
 			want += ", or canal.admin.manager set to the address of the admin"
 		}
-		return 0, newValueError(destination, mode.key, mode.value, mode.src, want)
+		return profile{}, newValueError(destination, mode.key, mode.value, mode.src, want)
 	}
 	file := c.destinationValue(destination, springKey)
 	p, err := c.profile(file)
@@ -66,9 +72,9 @@ func (c *Config) meta(destination string) (MetaMode, error) {
 		err = errors.New("this keeps cursors in ZooKeeper: set canal.zkServers to its servers, or use classpath:spring/file-instance.xml")
 	}
 	if err != nil {
-		return 0, newValueError(destination, file.key, file.value, file.src, err.Error())
+		return profile{}, newValueError(destination, file.key, file.value, file.src, err.Error())
 	}
-	return p.meta, nil
+	return p, nil
 }
 
 // springKey is the end of the keys that name a Spring file.
@@ -79,11 +85,11 @@ const springKey = "spring.xml"
 // The error says what would be right.
 func (c *Config) profile(file selected) (profile, error) {
 	name := path.Base(strings.ReplaceAll(strings.TrimPrefix(file.value, "classpath:"), `\`, "/"))
-	if m, ok := profiles[name]; ok {
-		return profile{meta: m}, nil
-	}
-	if name == "group-instance.xml" {
-		return profile{}, errors.New(whyGroup)
+	if p, ok := profiles[name]; ok {
+		if name == groupFile && c.server.ZooKeeper.Servers != "" {
+			p.meta = MetaZooKeeper
+		}
+		return p, nil
 	}
 	if c.detached {
 		return profile{meta: MetaMemory}, nil // what its file says is known on the server alone
@@ -95,7 +101,7 @@ func (c *Config) profile(file selected) (profile, error) {
 			return p, nil
 		}
 	}
-	return profile{}, fmt.Errorf("want file-instance.xml, memory-instance.xml, default-instance.xml or a file like them: %w", err)
+	return profile{}, fmt.Errorf("want file-instance.xml, memory-instance.xml, default-instance.xml, group-instance.xml or a file like them: %w", err)
 }
 
 // profileFindings are the remarks on the Spring files of destinations, one for
@@ -130,8 +136,8 @@ func (c *Config) profileFindings(destinations []string) []Finding {
 	return all
 }
 
-// readProfile recognises a Spring file by the class of its metaManager bean and
-// the classes inside its logPositionManager property. A position in ZooKeeper
+// readProfile recognises a Spring file by the class of its metaManager bean, the
+// classes inside its logPositionManager property, and those of its parsers. A position in ZooKeeper
 // cannot make up for cursors in memory: there would be nothing to start from.
 func readProfile(data []byte) (profile, error) {
 	d := xml.NewDecoder(bytes.NewReader(data))
@@ -157,9 +163,8 @@ func readProfile(data []byte) (profile, error) {
 					return profile{}, fmt.Errorf("metaManager of class %q has no equivalent here", class)
 				}
 			}
-			if strings.HasSuffix(class, ".GroupEventParser") {
-				return profile{}, errors.New(whyGroup)
-			}
+			p.group = p.group || strings.HasSuffix(class, ".GroupEventParser")
+			p.local = p.local || strings.HasSuffix(class, ".LocalBinlogEventParser")
 			if positions > 0 {
 				positions++
 				if positionsInZooKeeper[class] {

@@ -79,7 +79,7 @@ type MetaMode int
 // the metaManager of a file of one's own.
 const (
 	MetaFile           MetaMode = iota // file-instance.xml: memory and meta.dat
-	MetaMemory                         // memory-instance.xml and group-instance.xml
+	MetaMemory                         // memory-instance.xml
 	MetaZooKeeper                      // default-instance.xml (PeriodMixedMetaManager): memory, and cursors in ZooKeeper at intervals
 	MetaZooKeeperMixed                 // MixedMetaManager: memory, and ZooKeeper soon after each change
 	MetaZooKeeperPure                  // ZooKeeperMetaManager: ZooKeeper at each change
@@ -105,6 +105,21 @@ type Endpoint struct {
 	Address string // host:port, [v6]:port; "" when not configured
 	Start   StartPosition
 	TLS     TLS
+}
+
+// Pair is a server and the one that may take its place.
+type Pair struct {
+	Master  Endpoint
+	Standby Endpoint // without an address when there is none
+}
+
+// Local says which binlog files are read in the place of a server's log (the keys
+// towpath.instance.localBinlog.*). The zero value means none.
+type Local struct {
+	Dir      string // folder with the files, absolute; "" means that a server is read
+	Name     string // of the files without their number: "mysql-bin"; "" means the only series in Dir
+	Wait     bool   // for more at the end of the newest file
+	ServerID uint32 // that the files must have been written by; 0 for any
 }
 
 // StartPosition is where to start when no cursor is stored. Zero fields are absent.
@@ -139,8 +154,10 @@ type Instance struct {
 	Lazy        bool
 	Preferred   []string // towpath.instance.preferred: the servers, ip:port, that shall run it when they can, most wanted first
 
-	Master  Endpoint
+	Master  Endpoint // without an address only with Local
 	Standby Endpoint
+	Group   []Pair // the servers that a group reads side by side, the first one also in Master and Standby; nil for one source
+	Local   Local  // files that are read in the place of a server's binlog
 
 	ServerID          uint32 // canal.instance.mysql.slaveId; 0 means: generate
 	User              string

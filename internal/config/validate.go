@@ -236,6 +236,8 @@ var personal = []string{
 	"canal.instance.standby.gtid", "canal.instance.mysql.slaveId", "canal.instance.dbUsername",
 	"canal.instance.dbPassword", "canal.instance.defaultDatabaseName",
 	"canal.instance.filter.regex", "canal.instance.filter.black.regex",
+	"canal.instance.master1.address", "canal.instance.master2.address", "canal.instance.standby1.address", "canal.instance.standby2.address",
+	localDirKey, "towpath.instance.localBinlog.name", "towpath.instance.localBinlog.serverId",
 }
 
 // place tells of keys in the wrong text.
@@ -382,12 +384,13 @@ func (v *validator) value(e *ValueError) {
 
 // instanceValues reads the values of an instance.
 func (v *validator) instanceValues(c *Config, p *placeholders) {
-	v.missing(p)
 	r := &instanceReader{p: p}
-	r.read(c)
-	if _, err := c.meta(p.destination); err != nil {
+	kind, err := c.kind(p.destination)
+	if err != nil {
 		r.errs = append(r.errs, err)
 	}
+	v.missing(p, kind)
+	r.read(c, kind)
 	told := map[string]bool{}
 	for _, err := range r.errs {
 		// What is in a circle is met by every key that is looked up.
@@ -414,15 +417,19 @@ func (v *validator) instanceError(err error) {
 // the last two, which are a user of its authors.
 var required = []string{"canal.instance.master.address", "canal.instance.dbUsername", "canal.instance.dbPassword"}
 
-// missing tells of required keys that are nowhere.
-func (v *validator) missing(p *placeholders) {
+// missing tells of required keys that are nowhere. What a group lacks is told where
+// it is read, and who reads files needs no server.
+func (v *validator) missing(p *placeholders, kind profile) {
+	if dir, _ := p.raw(localDirKey); dir != "" {
+		return
+	}
 	want := map[string]Problem{
 		required[0]: {Severity: ProblemError, Message: "there is no server to read from", Suggestion: "write " + required[0] + " = host:3306"},
 		required[1]: {Severity: ProblemWarning, Message: "there is no user for the source; Canal's default is hardly yours", Suggestion: "write " + required[1] + " = the user's name"},
 		required[2]: {Severity: ProblemWarning, Message: "there is no password for the source; Canal's default is hardly yours", Suggestion: "write " + required[2] + " = the user's password"},
 	}
 	for _, key := range required {
-		if raw, _ := p.raw(key); raw == "" {
+		if raw, _ := p.raw(key); raw == "" && !(kind.group && key == required[0]) {
 			problem := want[key]
 			problem.Key, problem.Line = key, v.line(key)
 			v.add(problem)
