@@ -42,7 +42,8 @@ func VerifyChecksum(event []byte) error {
 }
 
 // Body returns the part of a whole event that the Parse functions take: what
-// follows the common header, without the checksum. It aliases event.
+// follows the common header, without the checksum. It aliases event. Where there
+// is a format description, use its method.
 func Body(event []byte, checksum bool) ([]byte, error) {
 	end := len(event)
 	if checksum {

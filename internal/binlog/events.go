@@ -8,7 +8,12 @@ import "fmt"
 // says whether this event has one. The server flags the event that it makes
 // up itself with FlagArtificial.
 func ParseRotate(event []byte, checksum bool) (file string, pos uint64, err error) {
-	body, err := Body(event, checksum)
+	return (*FormatDescription)(nil).ParseRotate(event, checksum)
+}
+
+// ParseRotate is the function of the same name for an event laid out as fd says.
+func (fd *FormatDescription) ParseRotate(event []byte, checksum bool) (file string, pos uint64, err error) {
+	body, err := fd.Body(event, checksum)
 	if err != nil {
 		return "", 0, fmt.Errorf("rotate event: %w", err)
 	}

@@ -68,7 +68,7 @@ func TestFormatDescription(t *testing.T) {
 	for name, bad := range map[string][]byte{
 		"version 3":         fde(3, "4.0.1", 13, ""),
 		"start event":       event(EventStartV3, strings.Repeat("\x00", 60)),
-		"long header":       fde(4, "8.0.1", 27, "\x01\x01????"),
+		"short header":      fde(4, "8.0.1", 18, "\x01\x01????"),
 		"no algorithm":      fde(4, "8.0.1", HeaderSize, "\x01"),
 		"short":             fde(4, "8.0.1", HeaderSize, "")[:40],
 		"shorter than head": {1, 2, 3},
@@ -337,6 +337,13 @@ func TestTableMapRefused(t *testing.T) {
 	_, err := ParseTableMap(tableMap("\x03\xf4\x03", "", "\x00", ""), nil)
 	if !errors.As(err, &typeErr) || typeErr.Type != TypeBool || typeErr.Column != 1 || typeErr.TableID != 7 || typeErr.Schema != "d" || typeErr.Table != "t" {
 		t.Errorf("%v", err)
+	}
+	if text := err.Error(); text != "column 2 of table d.t has binlog type 244, which this version does not know" {
+		t.Error(text)
+	}
+	_, err = ParseTableMap(tableMap("\x03\x63\x03", "", "\x00", "\x63\x01?\x04\x08\x02id\x02éa"+"\x00"), nil)
+	if text := err.Error(); text != "column 2 (é) of table d.t has binlog type 99, which this version does not know" {
+		t.Error(text)
 	}
 	for name, body := range map[string][]byte{
 		"no null bitmap":    tableMap("\x03\x03", "", "", ""),

@@ -109,7 +109,7 @@ func (f *FileReader) next() (FileEvent, error) {
 	if err != nil {
 		return FileEvent{}, err
 	}
-	if ev.Body, err = Body(ev.Raw, checksum); err != nil {
+	if ev.Body, err = f.format.Body(ev.Raw, checksum); err != nil {
 		return FileEvent{}, err
 	}
 	f.offset += int64(h.EventSize)

@@ -34,6 +34,7 @@ type FormatDescription struct {
 	BinlogVersion     uint16 // always 4
 	ServerVersion     string // e.g. "8.0.15", "10.11.6-MariaDB-log"
 	Created           uint32 // seconds since the epoch when the server started; 0 in files it only rotated to
+	HeaderLength      uint8  // of the common header of the events, at least HeaderSize
 	PostHeaderLengths []byte // fixed-part length of event type t at index t-1
 	Checksum          bool   // the events carry a CRC32
 }
@@ -67,7 +68,7 @@ func ParseFormatDescription(event []byte) (FormatDescription, error) {
 	}
 	fd.ServerVersion = string(version)
 	fd.Created = c.u32()
-	headerLen := c.u8()
+	fd.HeaderLength = c.u8()
 	lengths := c.rest()
 	if err := c.err("format description"); err != nil {
 		return FormatDescription{}, err
@@ -75,8 +76,8 @@ func ParseFormatDescription(event []byte) (FormatDescription, error) {
 	if fd.BinlogVersion != 4 {
 		return FormatDescription{}, fmt.Errorf("format description: binlog version %d is not supported, want 4", fd.BinlogVersion)
 	}
-	if headerLen != HeaderSize {
-		return FormatDescription{}, fmt.Errorf("format description: event header of %d bytes is not supported, want %d", headerLen, HeaderSize)
+	if fd.HeaderLength < HeaderSize {
+		return FormatDescription{}, fmt.Errorf("format description: event header of %d bytes, want at least %d", fd.HeaderLength, HeaderSize)
 	}
 	if checksumAware(fd.ServerVersion) {
 		n := len(lengths) - 1 - ChecksumSize
@@ -99,10 +100,64 @@ func (fd *FormatDescription) Flavor() Flavor {
 	return FlavorMySQL
 }
 
+// knownLengths are the lengths of the fixed parts that the Parse functions know, of
+// the events that have one and are laid out by it. What describes itself, such
+// as TRANSACTION_PAYLOAD_EVENT, is read without (its length in the format
+// description means nothing).
+var knownLengths = [256]uint8{
+	EventQuery: 13, EventRotate: 8, EventTableMap: 8, EventIncident: 2,
+	EventWriteRowsV1: 8, EventUpdateRowsV1: 8, EventDeleteRowsV1: 8,
+	EventWriteRowsV2: 10, EventUpdateRowsV2: 10, EventDeleteRowsV2: 10, EventPartialUpdateRows: 10,
+	EventGTID: 42, EventAnonymousGTID: 42,
+	EventMariaCheckpoint: 4, EventMariaGTID: 19, EventMariaGTIDList: 4, EventMariaQueryCompressed: 13,
+	EventMariaWriteRowsV1C: 8, EventMariaUpdateRowsV1C: 8, EventMariaDeleteRowsV1C: 8,
+	EventMariaWriteRowsV2C: 10, EventMariaUpdateRowsV2C: 10, EventMariaDeleteRowsV2C: 10,
+}
+
+// Body returns the part of a whole event that the Parse functions take, as the
+// function of the same name does, for events laid out as fd says. A later
+// version of a server may give events a longer common header or a longer fixed
+// part: what is new stands behind what is known, and is left out. The result
+// aliases event unless a fixed part is longer than known. fd may be nil.
+//
+// The common header of format descriptions and rotations is always HeaderSize
+// bytes long (LOG_EVENT_MINIMAL_HEADER_LEN in MySQL's sources), for they tell of
+// the others.
+func (fd *FormatDescription) Body(event []byte, checksum bool) ([]byte, error) {
+	body, err := Body(event, checksum)
+	if err != nil || fd == nil {
+		return body, err
+	}
+	typ := EventType(event[4])
+	if extra := int(fd.HeaderLength) - HeaderSize; extra > 0 && typ != EventFormatDescription && typ != EventRotate {
+		if len(body) < extra {
+			return nil, fmt.Errorf("event body: %d bytes are too few for a header of %d", len(event), fd.HeaderLength)
+		}
+		body = body[extra:]
+	}
+	known, told := int(knownLengths[typ]), fd.postHeaderLength(typ)
+	if known == 0 || told <= known {
+		return body, nil
+	}
+	if len(body) < told {
+		return nil, fmt.Errorf("event body: %d bytes are too few for a fixed part of %d", len(body), told)
+	}
+	return append(body[:known:known], body[told:]...), nil
+}
+
+// postHeaderLength is the length of the fixed part of events of type t, 0 when
+// nothing is said of it.
+func (fd *FormatDescription) postHeaderLength(t EventType) int {
+	if fd == nil || t == 0 || int(t) > len(fd.PostHeaderLengths) {
+		return 0
+	}
+	return int(fd.PostHeaderLengths[t-1])
+}
+
 // tableIDWidth is the width in bytes of the table id in events of type t:
 // 4 in the development trees before MySQL 5.1.4, whose fixed part has 6 bytes.
 func (fd *FormatDescription) tableIDWidth(t EventType) uint64 {
-	if fd != nil && t > 0 && int(t) <= len(fd.PostHeaderLengths) && fd.PostHeaderLengths[t-1] == 6 {
+	if fd.postHeaderLength(t) == 6 {
 		return 4
 	}
 	return 6

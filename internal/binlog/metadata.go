@@ -17,6 +17,8 @@ type Metadata struct {
 	HasVisibility bool
 
 	PrimaryKey []KeyColumn // in key order; only with binlog_row_metadata=FULL
+
+	Unknown []uint8 // numbers of the fields that were passed over, because this version does not know them
 }
 
 // ColumnMetadata is what the server says about one column. Fields that do not
@@ -59,7 +61,7 @@ const (
 // collationLimit bounds collation ids; MariaDB's go beyond 2048.
 const collationLimit = 1 << 16
 
-// Metadata parses m.Optional. Fields with unknown numbers are skipped. An error
+// Metadata parses m.Optional. Fields with unknown numbers are skipped, and named in Unknown. An error
 // means that a known field does not fit the columns; then nothing of it
 // should be trusted.
 func (m *TableMap) Metadata() (*Metadata, error) {
@@ -82,6 +84,23 @@ func (m *TableMap) Metadata() (*Metadata, error) {
 		return nil, fmt.Errorf("table map of %s.%s: %w", m.Schema, m.Name, err)
 	}
 	return p.md, nil
+}
+
+// columnName is the name that the optional metadata give column i, "" if they
+// give none. It needs none of the columns' types.
+func (m *TableMap) columnName(i int) string {
+	for c := newCursor(m.Optional); c.len() > 0; {
+		number := c.u8()
+		value := newCursor(c.packedBytes())
+		if number != metaColumnName {
+			continue
+		}
+		for range i {
+			value.packedBytes()
+		}
+		return string(value.packedBytes())
+	}
+	return ""
 }
 
 type metadataParser struct {
@@ -123,6 +142,7 @@ func (p *metadataParser) field(number uint8, value []byte) error {
 	case metaPrefixPrimaryKey:
 		p.primaryKey(&c, true)
 	default:
+		p.md.Unknown = append(p.md.Unknown, number)
 		return nil
 	}
 	if c.short || c.len() > 0 {

@@ -37,12 +37,19 @@ type OptionalMetadata []byte
 type ColumnTypeError struct {
 	TableID       uint64
 	Schema, Table string
-	Column        int // from 0
+	Column        int    // from 0
+	Name          string // of the column, "" unless the source sends names (binlog_row_metadata=FULL)
 	Type          byte
 }
 
+// Error names the table, the column, counted from 1 as information_schema does,
+// and the type.
 func (e *ColumnTypeError) Error() string {
-	return fmt.Sprintf("table map of %s.%s: column %d has %s", e.Schema, e.Table, e.Column, TypeName(e.Type))
+	name := ""
+	if e.Name != "" {
+		name = fmt.Sprintf(" (%s)", e.Name)
+	}
+	return fmt.Sprintf("column %d%s of table %s.%s has binlog type %d, which this version does not know", e.Column+1, name, e.Schema, e.Table, e.Type)
 }
 
 // ParseTableMap reads a TABLE_MAP_EVENT. The result does not alias body.
@@ -114,7 +121,7 @@ func (m *TableMap) readMeta(block []byte) error {
 		case TypeDecimal, TypeTiny, TypeShort, TypeLong, TypeNull, TypeTimestamp, TypeLongLong, TypeInt24,
 			TypeDate, TypeTime, TypeDatetime, TypeYear, TypeNewDate:
 		default:
-			return &ColumnTypeError{TableID: m.ID, Schema: string(m.Schema), Table: string(m.Name), Column: i, Type: typ}
+			return &ColumnTypeError{TableID: m.ID, Schema: string(m.Schema), Table: string(m.Name), Column: i, Name: m.columnName(i), Type: typ}
 		}
 	}
 	if err := c.err("column metadata"); err != nil {

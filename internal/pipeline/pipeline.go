@@ -47,6 +47,7 @@ type Pipeline struct {
 	tracker    *schema.Tracker // replaced under mu, which others than the source's goroutine hold to see it
 	server     string          // what the tracker's tables belong to
 	scannedDDL uint64          // statements the tracker has followed
+	unknowns   map[unknownThing]bool
 
 	mu        sync.Mutex
 	begin     *store.Place    // where the first dump began

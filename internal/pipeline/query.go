@@ -21,6 +21,7 @@ func (s *scanner) query(ctx context.Context, h binlog.Header, body []byte) error
 	if err != nil {
 		return err
 	}
+	s.unknownVariable(h, &q)
 	sql := s.sqlText(&q)
 	switch upper := strings.ToUpper(sql[:min(len(sql), 12)]); {
 	case strings.HasPrefix(upper, "XA START"):

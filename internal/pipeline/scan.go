@@ -22,7 +22,6 @@ type scanner struct {
 	flavor   binlog.Flavor
 	tables   tableMaps
 	gtid     gtidState
-	skipped  map[binlog.EventType]bool // unknown types already named in the log
 
 	// The first event of a dump may have been confirmed before: done is true until
 	// it has come, discard while it is scanned.
@@ -40,7 +39,6 @@ func (s *scanner) init(d *dump) {
 	s.checksum = d.s.Checksum
 	s.done = d.s.Done
 	s.flavor = d.s.Server.Flavor
-	s.skipped = make(map[binlog.EventType]bool)
 	s.tables.init(d)
 	s.gtid.init(d.s)
 }
@@ -103,7 +101,7 @@ func (s *scanner) dispatch(ctx context.Context, h binlog.Header, ev []byte) erro
 	if h.Type == binlog.EventFormatDescription {
 		return s.formatDescription(ctx, ev)
 	}
-	body, err := binlog.Body(ev, s.checksum && s.outer == nil)
+	body, err := s.format.Body(ev, s.checksum && s.outer == nil)
 	if err != nil {
 		return err
 	}
@@ -171,7 +169,7 @@ func (s *scanner) minor(h binlog.Header, body []byte) error {
 	case binlog.EventHeartbeat, binlog.EventHeartbeatV2:
 		s.d.p.stats.lastEventTime.Store(time.Now().UnixMilli())
 	case binlog.EventWriteRowsV0, binlog.EventUpdateRowsV0, binlog.EventDeleteRowsV0:
-		s.name(h, "row events of MySQL before 5.1.18 are not read")
+		s.d.p.unknown(unknownThing{event: h.Type}, "row events of MySQL before 5.1.18 are not read: their changes are missing", "event_type", uint8(h.Type), "position", s.place(h))
 	case binlog.EventIncident:
 		code, msg, err := binlog.ParseIncident(body)
 		if err != nil {
@@ -187,17 +185,10 @@ func (s *scanner) minor(h binlog.Header, body []byte) error {
 			s.boundary(h)
 		}
 	default:
-		s.name(h, "unknown event type skipped")
+		s.d.p.unknown(unknownThing{event: h.Type}, "events of an unknown type are skipped; unless they are ignorable, changes that they tell of are missing: see whether a newer version of Towpath reads them",
+			"event_type", uint8(h.Type), "ignorable", h.Flags&binlog.FlagIgnorable != 0, "position", s.place(h))
 	}
 	return nil
-}
-
-// name logs a type that is skipped, once per dump.
-func (s *scanner) name(h binlog.Header, what string) {
-	if !s.skipped[h.Type] {
-		s.skipped[h.Type] = true
-		s.d.p.o.Logger.Warn(what, "event_type", uint8(h.Type), "position", s.place(h))
-	}
 }
 
 // position is where an event stands. The events of a compressed transaction stand
@@ -227,7 +218,7 @@ func (s *scanner) formatDescription(ctx context.Context, ev []byte) error {
 
 // rotate follows the log to its next file.
 func (s *scanner) rotate(ev []byte) error {
-	file, _, err := binlog.ParseRotate(ev, s.checksum)
+	file, _, err := s.format.ParseRotate(ev, s.checksum)
 	if err != nil {
 		return err
 	}

@@ -145,6 +145,7 @@ func (t *tableMaps) resolve(ctx context.Context, m *mapped, names *nameFilter) e
 		return t.unresolved(m, name, err)
 	}
 	m.table = table
+	t.unknownMetadata(m.m, name)
 	return nil
 }
 

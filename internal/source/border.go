@@ -22,6 +22,7 @@ type borderFinder struct {
 	file  string
 	limit limit
 
+	format   *binlog.FormatDescription // nil before the first
 	checksum bool
 	flavor   binlog.Flavor
 	inside   bool // of a transaction with a begin of its own
@@ -65,7 +66,7 @@ func (f *borderFinder) rotate(h binlog.Header, ev []byte) (done bool, err error)
 	if h.LogPos != 0 && h.Flags&binlog.FlagArtificial == 0 {
 		return true, nil
 	}
-	name, _, err := binlog.ParseRotate(ev, f.checksum)
+	name, _, err := f.format.ParseRotate(ev, f.checksum)
 	return err == nil && name != f.file, err
 }
 
@@ -97,12 +98,12 @@ func (f *borderFinder) follow(h binlog.Header, ev []byte) error {
 		if err != nil {
 			return err
 		}
-		f.checksum, f.flavor = fde.Checksum, fde.Flavor()
+		f.format, f.checksum, f.flavor = &fde, fde.Checksum, fde.Flavor()
 		f.found = true
 		f.border = binlog.Position{File: f.file, Offset: 4, Timestamp: int64(h.Timestamp) * 1000, ServerID: int64(h.ServerID)}
 		return nil
 	}
-	body, err := binlog.Body(ev, f.checksum)
+	body, err := f.format.Body(ev, f.checksum)
 	if err != nil {
 		return err
 	}
