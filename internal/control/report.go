@@ -117,6 +117,10 @@ type InstanceReport struct {
 	LagMs    int64 `json:"lagMs"`    // of the slowest client behind the source's clock; -1 when unknown
 	LagBytes int64 `json:"lagBytes"` // of binlog between the last confirmed and the source's head; -1 when unknown
 
+	Quarantined int                `json:"quarantined,omitempty"` // tables in quarantine
+	Quarantine  []QuarantineReport `json:"quarantine,omitempty"`  // those tables, by name; the first alone unless full
+	History     *HistoryReport     `json:"history,omitempty"`     // full
+
 	Filter *FilterReport `json:"filter,omitempty"` // full
 	Errors []ErrorReport `json:"errors,omitempty"` // full; latest first
 }
@@ -185,6 +189,36 @@ type ClientReport struct {
 	OldestBatch   int64    `json:"oldestBatch,omitempty"`   // id of the oldest of them
 	OldestSinceMs int64    `json:"oldestSinceMs,omitempty"` // when it was handed out
 	Unacked       int64    `json:"unacked"`                 // entries in open batches
+}
+
+// QuarantineReport is a table whose rows do not fit any definition that is known of
+// it. The other tables of the instance flow.
+type QuarantineReport struct {
+	Schema   string   `json:"schema"`
+	Table    string   `json:"table"`
+	Reason   string   `json:"reason"`
+	Remedy   string   `json:"remedy,omitempty"`
+	SinceMs  int64    `json:"sinceMs"`
+	Position Position `json:"position"` // of the first rows that did not fit
+	Rows     int64    `json:"rows"`     // that did not fit so far
+}
+
+// The kinds of a HistoryReport.
+const (
+	HistorySQLite    = "sqlite"
+	HistoryMySQL     = "mysql"
+	HistoryZooKeeper = "zookeeper"
+	HistoryMemory    = "memory" // nothing is kept: at a start the definitions are read from the source
+)
+
+// HistoryReport is where an instance keeps what its tables were, and how that goes.
+type HistoryReport struct {
+	Kind           string `json:"kind"`
+	Place          string `json:"place,omitempty"` // a path, or an address without credentials
+	Changes        int64  `json:"changes"`         // that are kept
+	LastChangeMs   int64  `json:"lastChangeMs,omitempty"`
+	LastSnapshotMs int64  `json:"lastSnapshotMs,omitempty"`
+	Error          string `json:"error,omitempty"` // why it can at present not be written or read
 }
 
 // FilterReport is the filter that is in effect.

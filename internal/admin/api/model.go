@@ -28,18 +28,19 @@ type Me struct {
 // Dashboard is everything in numbers. GET /towpath/dashboard; also sent as event
 // "dashboard" by GET /towpath/stream?topics=dashboard
 type Dashboard struct {
-	AtMs      int64             `json:"atMs"`
-	Clusters  int               `json:"clusters"`
-	Servers   map[string]int    `json:"servers"`   // by status: "1", "0", "-1"
-	Instances map[string]int    `json:"instances"` // by InstanceSummary.State
-	RowsRate  float64           `json:"rowsRate"`  // rows a second handed to clients
-	BytesRate float64           `json:"bytesRate"` // bytes of binlog read a second
-	MaxLagMs  int64             `json:"maxLagMs"`
-	Memory    int64             `json:"memory"` // of all servers that tell
-	Series    []DashboardPoint  `json:"series"` // the last hour at most; in the stream only what is new
-	Attention []Attention       `json:"attention"`
-	Busiest   []InstanceSummary `json:"busiest"` // ten by rows a second
-	Slowest   []InstanceSummary `json:"slowest"` // ten by lag
+	AtMs        int64             `json:"atMs"`
+	Clusters    int               `json:"clusters"`
+	Servers     map[string]int    `json:"servers"`     // by status: "1", "0", "-1"
+	Instances   map[string]int    `json:"instances"`   // by InstanceSummary.State
+	Quarantined int               `json:"quarantined"` // instances with tables in quarantine
+	RowsRate    float64           `json:"rowsRate"`    // rows a second handed to clients
+	BytesRate   float64           `json:"bytesRate"`   // bytes of binlog read a second
+	MaxLagMs    int64             `json:"maxLagMs"`
+	Memory      int64             `json:"memory"` // of all servers that tell
+	Series      []DashboardPoint  `json:"series"` // the last hour at most; in the stream only what is new
+	Attention   []Attention       `json:"attention"`
+	Busiest     []InstanceSummary `json:"busiest"` // ten by rows a second
+	Slowest     []InstanceSummary `json:"slowest"` // ten by lag
 }
 
 // DashboardPoint is one moment of a series.
@@ -84,6 +85,7 @@ type InstanceSummary struct {
 	RowsRate    float64 `json:"rowsRate"`         // rows a second handed to clients
 	Clients     int     `json:"clients"`          // subscriptions
 	OutOfDate   bool    `json:"outOfDate"`        // it runs with another text than the stored one
+	Quarantined int     `json:"quarantined"`      // tables in quarantine
 	ModifiedMs  int64   `json:"modifiedMs"`
 }
 
@@ -181,12 +183,13 @@ type ServerDetail struct {
 
 // InstanceOnThis is one instance of the server that is shown.
 type InstanceOnThis struct {
-	InstanceID int64  `json:"instanceId"` // 0 when it is not stored here
-	Name       string `json:"name"`
-	State      string `json:"state"`
-	SinceMs    int64  `json:"sinceMs"`
-	Reason     string `json:"reason,omitempty"`
-	Remedy     string `json:"remedy,omitempty"`
+	InstanceID  int64  `json:"instanceId"` // 0 when it is not stored here
+	Name        string `json:"name"`
+	State       string `json:"state"`
+	SinceMs     int64  `json:"sinceMs"`
+	Reason      string `json:"reason,omitempty"`
+	Remedy      string `json:"remedy,omitempty"`
+	Quarantined int    `json:"quarantined"` // tables in quarantine
 }
 
 // ServerPoint is one moment of a series.
@@ -235,6 +238,7 @@ type ClusterInstance struct {
 	SinceMs     int64    `json:"sinceMs"`
 	Competitors []string `json:"competitors"`
 	LagMs       int64    `json:"lagMs"`
+	Quarantined int      `json:"quarantined"` // tables in quarantine
 }
 
 // ClusterOrder is an order to move a destination that is not carried out yet.

@@ -108,7 +108,7 @@ func clusterInstances(s *fleet.Snapshot, c *fleet.ClusterView, o *cluster.Overvi
 			one.SinceMs = unixMilli(d.Since)
 		}
 		if v := byName[d.Name]; v != nil {
-			one.ID, one.LagMs = v.Row.ID, lagOf(v)
+			one.ID, one.LagMs, one.Quarantined = v.Row.ID, lagOf(v), quarantined(v)
 			delete(byName, d.Name)
 		}
 		if one.Competitors == nil {
@@ -117,7 +117,7 @@ func clusterInstances(s *fleet.Snapshot, c *fleet.ClusterView, o *cluster.Overvi
 		out = append(out, one)
 	}
 	for _, v := range byName {
-		one := ClusterInstance{ID: v.Row.ID, Name: v.Row.Name, Competitors: []string{}, LagMs: lagOf(v)}
+		one := ClusterInstance{ID: v.Row.ID, Name: v.Row.Name, Competitors: []string{}, LagMs: lagOf(v), Quarantined: quarantined(v)}
 		if v.On != nil && v.Report == nil {
 			one.Owner = v.On.Address()
 		}

@@ -43,6 +43,9 @@ func (a *API) dashboardAfter(ctx context.Context, afterMs int64) (Dashboard, err
 	}
 	for _, v := range s.Instances {
 		out.Instances[v.State]++
+		if quarantined(v) > 0 {
+			out.Quarantined++
+		}
 	}
 	for _, p := range f.TotalSeries(afterMs) {
 		out.Series = append(out.Series, DashboardPoint{AtMs: p.AtMs, RowsRate: p.RowsRate, BytesRate: p.BytesRate, MaxLagMs: p.MaxLagMs,
@@ -174,6 +177,9 @@ func instanceTroubles(f *fleet.Fleet, v *fleet.InstanceView, now time.Time, chin
 		warn(unixMilli(v.Row.Modified), trouble{text{"it runs with another configuration than the stored one", "运行中的配置与已保存的不一致"},
 			text{"look at the log of the instance: a text that it cannot start with is not taken", "请查看 Instance 日志：无法启动的配置不会生效"}})
 	}
+	if r.Quarantined > 0 {
+		out = append(out, inQuarantine(r, chinese))
+	}
 	if growth := f.LagGrowth(v.Row.ID); r.LagMs > largeLag.Milliseconds() && growth > growingLag.Milliseconds() {
 		lag := time.Duration(r.LagMs) * time.Millisecond
 		warn(0, trouble{done(text{"it is %v behind, and falls back further", "延迟 %v，且仍在增加"}, lag.Round(time.Second)),
@@ -188,6 +194,25 @@ func instanceTroubles(f *fleet.Fleet, v *fleet.InstanceView, now time.Time, chin
 	if s := r.Store; s != nil && s.FullSinceMs > 0 && now.Sub(time.UnixMilli(s.FullSinceMs)) > stalledAfter {
 		warn(s.FullSinceMs, trouble{text{fmt.Sprintf("its buffer is full: %s", cmp.Or(s.FullReason, "the clients do not keep up")), "缓冲区已满，客户端消费过慢"},
 			text{"look at the clients; the source is not read meanwhile", "请检查客户端；期间不会继续读取源库"}})
+	}
+	return out
+}
+
+// inQuarantine tells of tables whose rows do not fit what is known of them.
+func inQuarantine(r *control.InstanceReport, chinese bool) Attention {
+	out := Attention{Severity: severityWarning}
+	var name string
+	if len(r.Quarantine) > 0 {
+		first := &r.Quarantine[0]
+		out.SinceMs, out.Remedy, name = first.SinceMs, first.Remedy, first.Schema+"."+first.Table
+	}
+	said := done(text{"%d of its tables are in quarantine, because their rows do not fit what is known of them", "已隔离 %d 张表：行数据与已知表结构不符"}, r.Quarantined)
+	if r.Quarantined == 1 && name != "" {
+		said = done(text{"its table %s is in quarantine, because its rows do not fit what is known of it", "已隔离表 %s：行数据与已知表结构不符"}, name)
+	}
+	out.Text = said.in(chinese)
+	if r.Quarantined > 1 || out.Remedy == "" {
+		out.Remedy = text{"look at the page of the instance, which says of each table what mends it", "请在 Instance 页面查看各表的处理办法"}.in(chinese)
 	}
 	return out
 }

@@ -19,7 +19,7 @@ type overviewRequest struct {
 	Name      string `query:"name" json:"-" doc:"a part of the name, in any case"`
 	ClusterID *int64 `query:"clusterId" json:"-" doc:"-1: instances that belong to no cluster"`
 	ServerID  *int64 `query:"serverId" json:"-" doc:"that runs it, or that it belongs to"`
-	State     string `query:"state" json:"-" doc:"one or more states, separated by commas"`
+	State     string `query:"state" json:"-" doc:"one or more states, separated by commas; quarantined for those with tables in quarantine"`
 	Sort      string `query:"sort" json:"-" doc:"name (the default), lag, rate, state or modified; -name and so on for the other direction"`
 }
 
@@ -61,8 +61,15 @@ func (r *overviewRequest) matches(v *fleet.InstanceView) bool {
 	if r.ServerID != nil && !(v.Row.ServerID != nil && *v.Row.ServerID == *r.ServerID) && !(v.On != nil && v.On.Row.ID == *r.ServerID) {
 		return false
 	}
-	return r.State == "" || slices.Contains(strings.Split(r.State, ","), v.State)
+	if r.State == "" {
+		return true
+	}
+	states := strings.Split(r.State, ",")
+	return slices.Contains(states, v.State) || quarantined(v) > 0 && slices.Contains(states, stateQuarantined)
 }
+
+// stateQuarantined is asked for as if it were a state: that tables are in quarantine.
+const stateQuarantined = "quarantined"
 
 // instanceOrder is how to sort.
 func instanceOrder(by string) (func(a, b *fleet.InstanceView) int, error) {
@@ -97,6 +104,14 @@ func lagOf(v *fleet.InstanceView) int64 {
 	return v.Report.LagMs
 }
 
+// quarantined is how many tables of an instance are in quarantine.
+func quarantined(v *fleet.InstanceView) int {
+	if v.Report == nil {
+		return 0
+	}
+	return v.Report.Quarantined
+}
+
 // stateOrder puts first what a person should look at.
 func stateOrder(v *fleet.InstanceView) int {
 	return slices.Index([]string{fleet.StateDown, control.StateFailed, control.StateRetrying, control.StateWaiting, fleet.StateUnknown,
@@ -107,6 +122,7 @@ func instanceSummary(v *fleet.InstanceView, chinese bool) InstanceSummary {
 	out := InstanceSummary{
 		ID: v.Row.ID, Name: v.Row.Name, Wanted: v.Wanted, State: v.State,
 		LagMs: -1, LagBytes: -1, RowsRate: float64(v.Rates.GetRows), OutOfDate: v.OutOfDate(), ModifiedMs: unixMilli(v.Row.Modified),
+		Quarantined: quarantined(v),
 	}
 	if v.Row.ClusterID != nil {
 		out.ClusterID = *v.Row.ClusterID

@@ -117,7 +117,7 @@ func instancesOn(s *fleet.Snapshot, v *fleet.ServerView) []InstanceOnThis {
 		state, report := i.StateOn(v)
 		one := InstanceOnThis{InstanceID: i.Row.ID, Name: i.Row.Name, State: state}
 		if report != nil {
-			one.SinceMs, one.Reason, one.Remedy = report.SinceMs, report.Reason, report.Remedy
+			one.SinceMs, one.Reason, one.Remedy, one.Quarantined = report.SinceMs, report.Reason, report.Remedy, report.Quarantined
 		}
 		out = append(out, one)
 	}
@@ -127,7 +127,7 @@ func instancesOn(s *fleet.Snapshot, v *fleet.ServerView) []InstanceOnThis {
 		}
 		one := InstanceOnThis{Name: name, State: "running"}
 		if r := v.Instance(name); r != nil {
-			one.State, one.SinceMs, one.Reason, one.Remedy = r.State, r.SinceMs, r.Reason, r.Remedy
+			one.State, one.SinceMs, one.Reason, one.Remedy, one.Quarantined = r.State, r.SinceMs, r.Reason, r.Remedy, r.Quarantined
 		}
 		out = append(out, one)
 	}

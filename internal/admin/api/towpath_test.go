@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -193,6 +194,58 @@ func TestDetails(t *testing.T) {
 	}
 	if trail := into[[]AuditItem](t, w, identity.RoleAdmin, "GET", "/towpath/audit?action=cluster.rebalance", nil); len(trail) != 1 || trail[0].OK || trail[0].Username != "operator" {
 		t.Errorf("a command that failed, in the audit: %+v", trail)
+	}
+}
+
+func TestQuarantine(t *testing.T) {
+	w := newFleetWorld(t)
+	c := w.addCluster(t, "c1", "127.0.0.1:1")
+	with := func(name string, tables ...string) control.InstanceReport {
+		r := runs(name, 1)
+		r.Quarantined = len(tables)
+		for _, table := range tables {
+			r.Quarantine = append(r.Quarantine, control.QuarantineReport{Schema: "shop", Table: table, Reason: "5 columns, not 4", Remedy: "mend " + table, SinceMs: 7, Rows: 3})
+		}
+		return r
+	}
+	s := w.addServer(t, "s1", c, reporting(control.ServerReport{Running: true, Instances: []control.InstanceReport{
+		with("one", "orders"), with("two", "items", "orders"), with("well"), with("foreign", "orders")}}))
+	var first int64
+	for _, name := range []string{"one", "two", "well"} {
+		id := w.addInstance(t, name, c, 0, "a = 1\n")
+		first = cmp.Or(first, id)
+	}
+	w.settle(t)
+
+	page := into[Page[InstanceSummary]](t, w, identity.RoleViewer, "GET", "/towpath/instances?state=quarantined,failed", nil)
+	if page.Count != 2 || page.Items[0].Quarantined != 1 || page.Items[1].Quarantined != 2 || page.Items[1].State != control.StateRunning {
+		t.Errorf("list: %+v", page)
+	}
+	d := into[InstanceDetail](t, w, identity.RoleViewer, "GET", fmt.Sprintf("/towpath/instances/%d", first), nil)
+	if d.Quarantined != 1 || len(d.Report.Quarantine) != 1 || d.Report.Quarantine[0].Remedy != "mend orders" {
+		t.Errorf("instance: %+v", d)
+	}
+	own := into[ServerDetail](t, w, identity.RoleViewer, "GET", fmt.Sprintf("/towpath/servers/%d", s), nil).Own
+	if got := fmt.Sprint(own[0].Quarantined, own[1].Quarantined, own[2].Quarantined, own[3].Quarantined); got != "1 1 2 0" {
+		t.Errorf("server: %s of %+v", got, own)
+	}
+	for _, i := range into[ClusterDetail](t, w, identity.RoleViewer, "GET", fmt.Sprintf("/towpath/clusters/%d", c), nil).Instances {
+		if want := map[string]int{"one": 1, "two": 2}[i.Name]; i.Quarantined != want {
+			t.Errorf("cluster: %+v, want %d tables", i, want)
+		}
+	}
+	board := into[Dashboard](t, w, identity.RoleViewer, "GET", "/towpath/dashboard", nil)
+	if board.Quarantined != 2 || board.Instances["running"] != 3 {
+		t.Errorf("dashboard: %+v", board)
+	}
+	said := map[string]string{}
+	for _, a := range board.Attention {
+		if a.Kind == "instance" && a.Severity == severityWarning && a.SinceMs == 7 {
+			said[a.Name] = a.Text + "; " + a.Remedy
+		}
+	}
+	if len(said) != 2 || !strings.Contains(said["one"], "shop.orders") || !strings.HasSuffix(said["one"], "mend orders") || !strings.HasPrefix(said["two"], "2 of its tables") {
+		t.Errorf("attention: %v", said)
 	}
 }
 
