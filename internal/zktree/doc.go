@@ -16,6 +16,7 @@
 //	/towpath/destinations/D                                 who has taken D last
 //	/towpath/destinations/D/lease-ID                        the ownership of D, ephemeral
 //	/towpath/destinations/D/status                          how far its owner has read
+//	/towpath/destinations/D/history                         what the tables of D were, with nodes under it
 //	/towpath/moves/D                                        an order to move D
 //	/towpath/drain/IP:PORT                                  a server that shall own nothing
 //	/towpath/rebalance                                      a request to spread the destinations now

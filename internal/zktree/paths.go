@@ -106,6 +106,10 @@ func Move(d string) string { return Moves + "/" + d }
 // Status is the node in which the owner of a destination tells how far it has read.
 func Status(d string) string { return TowpathDestination(d) + "/status" }
 
+// History is the node of the history of a destination's tables. What is in it and
+// under it is told in internal/history/zkstore.
+func History(d string) string { return TowpathDestination(d) + "/history" }
+
 // Drain is the order that a server shall own nothing.
 func Drain(address string) string { return Drains + "/" + address }
 

@@ -17,6 +17,7 @@ func TestPaths(t *testing.T) {
 		Mark("example", 1001, 7):          "/otter/canal/destinations/example/1001/mark/0000000007",
 		Lease("example", "5-1"):           "/towpath/destinations/example/lease-5-1",
 		TowpathServer("10.0.0.1:11111"):   "/towpath/servers/10.0.0.1:11111",
+		History("example"):                "/towpath/destinations/example/history",
 		Move("example"):                   "/towpath/moves/example",
 		Drain("10.0.0.1:11111"):           "/towpath/drain/10.0.0.1:11111",
 	} {
