@@ -24,7 +24,7 @@ var layers = [][]string{
 var modules = map[string][]string{
 	"github.com/dlclark/regexp2":                    {"internal/filter"},
 	"github.com/go-mysql-org/go-mysql/":             {"internal/mysql"},
-	"github.com/go-sql-driver/mysql":                {"internal/admin/database", "internal/history/sqlstore", "internal/sqldb"},
+	"github.com/go-sql-driver/mysql":                {"internal/admin/database", "internal/sqldb"},
 	"github.com/klauspost/compress/zstd":            {"internal/history/zkstore", "internal/pipeline"},
 	"github.com/pavlo-v-chernykh/keystore-go/v4":    {"internal/mysql"},
 	"go.yaml.in/yaml/v3":                            {"internal/admin/settings"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -59,12 +60,36 @@ func orElse(d, fallback time.Duration) time.Duration {
 	return d
 }
 
-// mysqlDeadlock is the number of the error by which MySQL gives a transaction up.
-const mysqlDeadlock = 1213
+// Numbers of MySQL errors.
+const (
+	mysqlBlobBeyondLog = 1118 // a text is larger than a tenth of InnoDB's redo log (5.6), or a row too large
+	mysqlTooLargeData  = 1105 // with this name in its text: a parameter is beyond max_allowed_packet
+	mysqlPacket        = 1153
+	mysqlDeadlock      = 1213
+)
 
 // IsDeadlock says whether MySQL has given a transaction up in favour of another,
 // so that it may be tried again.
 func IsDeadlock(err error) bool {
 	var my *mysql.MySQLError
 	return errors.As(err, &my) && my.Number == mysqlDeadlock
+}
+
+// IsTooLarge says whether MySQL is set up not to take a value of that size:
+// max_allowed_packet, which the text names, or innodb_log_file_size.
+func IsTooLarge(err error) bool {
+	if errors.Is(err, mysql.ErrPktTooLarge) {
+		return true
+	}
+	var my *mysql.MySQLError
+	if !errors.As(err, &my) {
+		return false
+	}
+	switch my.Number {
+	case mysqlPacket, mysqlBlobBeyondLog:
+		return true
+	case mysqlTooLargeData:
+		return strings.Contains(my.Message, "max_allowed_packet")
+	}
+	return false
 }
