@@ -101,7 +101,6 @@ func indexCatalogue(keys []Key) (exact map[string]Key, patterns []Key) {
 // The reasons that several keys share; Report merges keys by reason.
 const (
 	whyManager  = "all instances are configured by the admin that canal.admin.manager names, or, where it is blank, by files"
-	whyHistory  = "this version keeps table definitions in memory and reads them from the source; the stored history (TSDB) is not supported yet"
 	whyQueue    = "message queue producers are not supported in this version; with canal.serverMode = tcp nothing reads these keys in Canal either"
 	whyRDS      = "fetching old binlog files from Aliyun RDS/OSS is not supported in this version"
 	whyRemoved  = "Canal stopped reading this key after 1.1.4"
@@ -290,14 +289,15 @@ func sourceKeys() []Key {
 }
 
 var historyKeys = instanceScope([]Key{
-	{Name: "canal.instance.tsdb.enable", Default: "true", Status: NotYet, Effect: "keep the history of table definitions (memory-instance.xml: false by default)", Why: whyHistory},
-	{Name: "canal.instance.tsdb.dir", Status: NotYet, Effect: "folder of the history, for use in canal.instance.tsdb.url", Why: whyHistory},
-	{Name: "canal.instance.tsdb.url", Status: NotYet, Effect: "JDBC URL of the history", Why: whyHistory},
-	{Name: "canal.instance.tsdb.dbUsername", Status: NotYet, Effect: "user for that", Why: whyHistory},
-	{Name: "canal.instance.tsdb.dbPassword", Status: NotYet, Secret: true, Effect: "password for that", Why: whyHistory},
-	{Name: "canal.instance.tsdb.snapshot.interval", Default: "24", Status: NotYet, Effect: "hours between snapshots", Why: whyHistory},
-	{Name: "canal.instance.tsdb.snapshot.expire", Default: "360", Status: NotYet, Effect: "hours to keep snapshots", Why: whyHistory},
-	{Name: "canal.instance.tsdb.spring.xml", Status: NotYet, Effect: "kind of database of the history", Why: whyHistory},
+	{Name: "canal.instance.tsdb.enable", Default: "true", Effect: "keep the history of table definitions, by which changes are read with the definitions of their time (memory-instance.xml: false by default; group-instance.xml: never)"},
+	{Name: "canal.instance.tsdb.dir", Effect: "folder of the history, for use in canal.instance.tsdb.url"},
+	{Name: "canal.instance.tsdb.url", Effect: "where the history is: jdbc:h2:<path> makes a file of SQLite, <path>.towpath.db, in the place of H2's <path>.mv.db, which is not read; with canal.zkServers and cursors in ZooKeeper the history is in ZooKeeper instead, where the next server finds it. jdbc:mysql://… is a database with Canal's tables, in a cluster too. Blank: h2 in the folder of the destination"},
+	{Name: "canal.instance.tsdb.dbUsername", Effect: "user of the database in MySQL"},
+	{Name: "canal.instance.tsdb.dbPassword", Secret: true, Effect: "password for that"},
+	{Name: "canal.instance.tsdb.snapshot.interval", Default: "24", Effect: "hours between snapshots of all definitions; 0 or less means none but the first"},
+	{Name: "canal.instance.tsdb.snapshot.expire", Default: "360", Effect: "hours to keep snapshots; the first and the newest are always kept"},
+	{Name: "canal.instance.tsdb.spring.xml", Effect: "kind of the history: classpath:spring/tsdb/h2-tsdb.xml or classpath:spring/tsdb/mysql-tsdb.xml, which wants a canal.instance.tsdb.url of MySQL; blank means that there is none"},
+	{Name: historyLimitKey, Default: "16", Effect: "MiB that the history of the destination may take in ZooKeeper. Towpath's own key"},
 })
 
 // groupKeys are those of the servers of a group. Canal has two; the others are

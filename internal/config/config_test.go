@@ -84,6 +84,7 @@ func TestSampleFiles(t *testing.T) {
 		WhiteRegex: `.*\..*`, BlackRegex: `mysql\.slave_.*`, DruidDDL: true,
 		TransactionSize: 1024, Parallel: true, ParallelThreads: max(1, runtime.NumCPU()*60/100), ParallelBuffer: 256,
 		BufferSize: 16384, MemUnit: 1024, BatchMode: MemSize,
+		History: History{Kind: HistorySQLite, Path: filepath.Join(conf, "example", "h2.towpath.db"), Interval: 24 * time.Hour, Expire: 360 * time.Hour, ZooKeeperLimit: 16 << 20},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Instance = %+v\nwant %+v", got, want)

@@ -46,6 +46,7 @@ func (c *Config) readInstance(p *placeholders) (Instance, error) {
 	r := &instanceReader{p: p}
 	in := r.read(c, kind)
 	in.Meta = kind.meta
+	in.History = r.history(c, kind, in.DataDir)
 	in.FlushPeriod = r.duration("canal.file.flush.period", time.Millisecond)
 	if in.Meta.InZooKeeper() {
 		in.FlushPeriod = r.duration("canal.zookeeper.flush.period", time.Millisecond)

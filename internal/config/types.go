@@ -206,7 +206,34 @@ type Instance struct {
 	MemUnit      int // bytes
 	BatchMode    BatchMode
 	DDLIsolation bool
+
+	History History
 }
+
+// History says where the history of an instance's table definitions is kept, which
+// Canal calls TSDB. Canal's H2 is SQLite here. In a cluster a history that is not in
+// MySQL is in ZooKeeper.
+type History struct {
+	Kind HistoryKind
+
+	Path                string // of SQLite's file, absolute
+	URL, User, Password string // of MySQL, as sqldb.ParseJDBC reads it
+
+	Interval time.Duration // between snapshots; 0 means none but the first
+	Expire   time.Duration // age at which snapshots are removed, but for the first and the newest; 0 removes all others
+
+	ZooKeeperLimit int64 // towpath.tsdb.zookeeper.limit: bytes it may take in ZooKeeper
+}
+
+// HistoryKind is a kind of store.
+type HistoryKind int
+
+// The kinds of stores of the history.
+const (
+	HistoryOff    HistoryKind = iota // there is none
+	HistorySQLite                    // a file
+	HistoryMySQL                     // Canal's tables in a database
+)
 
 // Source says where a value came from, for messages and `towpath check`.
 type Source struct {

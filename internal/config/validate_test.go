@@ -67,7 +67,7 @@ func TestValidateServerText(t *testing.T) {
 		{"masked password", "canal.user = u\ncanal.passwd = ******\n", ""},
 		{"not quite true", "canal.auto.scan = 1\n", "1 warning canal.auto.scan: "},
 		{"unknown", "canal.prot = 1\n", "1 warning canal.prot: unknown key; nothing reads it | did you mean canal.port?\n"},
-		{"not yet", "canal.instance.tsdb.enable = true\n", "1 info canal.instance.tsdb.enable: without effect: " + whyHistory},
+		{"not yet", "canal.mq.topic = t\n", "1 info canal.mq.topic: without effect: " + whyQueue},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := told(Validate(ServerText, c.text))
