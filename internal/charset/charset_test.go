@@ -157,6 +157,35 @@ func TestByCollation(t *testing.T) {
 	}
 }
 
+// TestOfCollation has every collation of the servers, and those whose character
+// set has to have a decoder.
+func TestOfCollation(t *testing.T) {
+	n := 0
+	lines(t, "mysqlcollations.txt", func(fields []string) {
+		if _, ok := ByMySQLName(fields[0]); !ok {
+			t.Errorf("%s has no decoder", fields[0])
+		}
+		for _, text := range fields[1:] {
+			id, err := strconv.ParseUint(text, 10, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name, ok := OfCollation(uint32(id)); !ok || name != fields[0] {
+				t.Errorf("OfCollation(%d) = %q, %v, want %s", id, name, ok, fields[0])
+			}
+			n++
+		}
+	})
+	if n < 1000 {
+		t.Errorf("only %d collations", n)
+	}
+	for _, id := range []uint32{0, 17, 500, 2048 + 5*256, 1 << 16, 1<<16 + 33} {
+		if name, ok := OfCollation(id); ok {
+			t.Errorf("OfCollation(%d) = %s", id, name)
+		}
+	}
+}
+
 // TestMySQLSingleByte compares with what MySQL 8.0 converts each byte to:
 // mysql80.txt has, by set, 256 code points or -. Where MySQL has none, ours may
 // know more.

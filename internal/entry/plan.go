@@ -131,13 +131,14 @@ func (e *ColumnCountError) Error() string {
 // t. As in Canal, rows with fewer columns than the table are paired with it
 // from the left.
 func NewPlan(t *schema.Table, m *binlog.TableMap, o Options) (*Plan, error) {
+	collations := collationsOf(m)
 	p := &Plan{Schema: decoded(o.Charset, m.Schema), Table: decoded(o.Charset, m.Name), zone: o.Zone, columns: make([]column, len(m.Types))}
 	for i, typ := range m.Types {
 		def, hidden, err := definition(t, m, i, o)
 		if err != nil {
 			return nil, err
 		}
-		c, err := newColumn(i, typ, m.Meta[i], def, o)
+		c, err := newColumn(i, typ, m.Meta[i], def, collations(i), o)
 		if err != nil {
 			return nil, &UnsupportedTypeError{p.Schema, p.Table, def.Name, typ, m.Meta[i]}
 		}
@@ -167,19 +168,44 @@ func definition(t *schema.Table, m *binlog.TableMap, i int, o Options) (def *sch
 	return nil, false, &ColumnCountError{t.Schema, t.Name, n, len(t.Columns)}
 }
 
-// newColumn prepares one column.
-func newColumn(index int, typ byte, meta uint16, def *schema.Column, o Options) (column, error) {
-	c := column{meta: meta, unsigned: def.Unsigned, name: def.Name, charset: o.Charset}
-	if def.Charset != "" {
-		if d, ok := charset.ByMySQLName(def.Charset); ok {
-			c.charset = d
+// collationsOf gives the collation of each column as its rows' table map has it,
+// 0 where it has none: before MySQL 8.0 and MariaDB 10.5.
+func collationsOf(m *binlog.TableMap) func(i int) uint32 {
+	md, err := m.Metadata()
+	if err != nil {
+		return func(int) uint32 { return 0 } // the definition has to do
+	}
+	return func(i int) uint32 { return md.Columns[i].Collation }
+}
+
+// charsetOf is the decoder for the text of a column: of the character set in
+// which its rows are written, else of its definition, which may be an older or
+// newer one, else of the connection.
+func charsetOf(def *schema.Column, collation uint32, o Options) charset.Decoder {
+	if name, ok := charset.OfCollation(collation); ok && name != "binary" {
+		if d, ok := charset.ByMySQLName(name); ok {
+			return d
 		}
 	}
-	c.utf8 = c.charset.Name() == "UTF-8"
+	if def.Charset != "" {
+		if d, ok := charset.ByMySQLName(def.Charset); ok {
+			return d
+		}
+	}
+	return o.Charset
+}
+
+// newColumn prepares one column.
+func newColumn(index int, typ byte, meta uint16, def *schema.Column, collation uint32, o Options) (column, error) {
+	c := column{meta: meta, unsigned: def.Unsigned, name: def.Name, charset: charsetOf(def, collation, o)}
 	sqlType, sqlHigh, sqlNull, ok := c.resolve(typ, def)
 	if !ok {
 		return c, fmt.Errorf("binlog type %d", typ)
 	}
+	if c.cell == cellJSON {
+		c.charset = charset.UTF8 // JSON is always in utf8mb4
+	}
+	c.utf8 = c.charset.Name() == "UTF-8"
 	c.head = columnHead(index, sqlType, def)
 	c.headHigh, c.headNull = c.head, c.head
 	if sqlHigh != sqlType {
