@@ -1,6 +1,11 @@
 package binlog
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Position is a place in a source's binary log, with what is known about the
 // event that stands there. Its zero value means "nowhere yet".
@@ -24,4 +29,26 @@ func (p Position) String() string {
 		s += " gtid=" + p.GTIDSet
 	}
 	return s
+}
+
+// Compare orders two places in the log of one server, by file and offset: it is
+// negative when p comes before o. Nothing else of them is looked at.
+func (p Position) Compare(o Position) int {
+	return cmp.Or(CompareFiles(p.File, o.File), cmp.Compare(p.Offset, o.Offset))
+}
+
+// CompareFiles orders the names of two binlog files of one server: by number when
+// they have one and the same base name, for the number may grow by a digit, else
+// as text.
+func CompareFiles(a, b string) int {
+	i, j := strings.LastIndexByte(a, '.'), strings.LastIndexByte(b, '.')
+	if i < 0 || j < 0 || a[:i] != b[:j] {
+		return strings.Compare(a, b)
+	}
+	m, errA := strconv.ParseUint(a[i+1:], 10, 64)
+	n, errB := strconv.ParseUint(b[j+1:], 10, 64)
+	if errA != nil || errB != nil || m == n {
+		return strings.Compare(a, b)
+	}
+	return cmp.Compare(m, n)
 }

@@ -8,6 +8,6 @@
 // these are taken out before the source is read again from there, because reading
 // tells them anew. So a history has no branches.
 //
-// Where a Log is kept is not known here: internal/history/sqlstore has it in
+// Where a Log is kept is not known here:
 // SQLite or in Canal's tables in MySQL, internal/history/zkstore in ZooKeeper.
 package history
