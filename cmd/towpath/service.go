@@ -139,9 +139,13 @@ func instanceStats(m *instance.Manager) []metrics.InstanceStats {
 			continue
 		}
 		s := in.Status()
+		parsers := make([]metrics.ParserStats, len(s.Sources))
+		for n, one := range s.Sources {
+			parsers[n] = metrics.ParserStats{ReceivedBytes: one.Read.Bytes, PublishBlocking: one.Pipeline.PublishWait}
+		}
 		all = append(all, metrics.InstanceStats{
 			Destination: d, Subscriptions: len(s.Clients), Parallel: s.Config.Parallel,
-			Parsers:      []metrics.ParserStats{{ReceivedBytes: s.Read.Bytes, PublishBlocking: s.Pipeline.PublishWait}},
+			Parsers:      parsers,
 			SinkBlocking: s.Pipeline.StoreWait, LastExecTime: s.Pipeline.LastEvent,
 			Transactions: uint64(s.Pipeline.Transactions), Store: s.Store,
 		})

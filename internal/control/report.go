@@ -114,6 +114,10 @@ type InstanceReport struct {
 	Store    *StoreReport    `json:"store,omitempty"`
 	Clients  []ClientReport  `json:"clients,omitempty"`
 
+	// Sources are all sources of a destination that has several, in the order of
+	// their numbers; Source is then the one that needs most attention.
+	Sources []SourceReport `json:"sources,omitempty"`
+
 	LagMs    int64 `json:"lagMs"`    // of the slowest client behind the source's clock; -1 when unknown
 	LagBytes int64 `json:"lagBytes"` // of binlog between the last confirmed and the source's head; -1 when unknown
 

@@ -34,6 +34,12 @@ type Options struct {
 	// while it has not. nil means that it is not known.
 	Begin func() (store.Place, bool)
 
+	// Sources tells, for a destination with several sources, where each of them stands
+	// for a client with the cursor cur, as far as that is known; with known false for
+	// one that has none yet. It is called with the desk's lock held and must not call
+	// the desk. nil with one source.
+	Sources func(cur meta.Cursor, known bool) *meta.Sources
+
 	// SetFilter makes the filter of a subscription that of the instance. It is
 	// called with the desk's lock held and must not call the desk. nil ignores filters.
 	SetFilter func(pattern string) error
@@ -131,7 +137,9 @@ func (d *Desk) Subscribe(ctx context.Context, c meta.Client) error {
 	first := false
 	if !known {
 		if p, ok := d.first(); ok {
-			cur, known, first = d.cursor(p), true, true
+			cur, first = d.cursor(p), true
+			d.addSources(&cur, meta.Cursor{}, false, nil)
+			known = true
 			if err := d.meta.UpdateCursor(ctx, c, cur); err != nil {
 				return d.translate(err)
 			}
@@ -266,7 +274,7 @@ func (d *Desk) take(ctx context.Context, c meta.Client, fetchSize int32, partial
 		Since: time.Now(),
 	}
 	if b.HasAck {
-		r.Ack, r.HasAck = d.cursor(b.Ack), true
+		r.Ack, r.HasAck, r.acks = d.cursor(b.Ack), true, b.Acks
 	}
 	got := Delivery{BatchID: d.ledger(c).add(r), Batch: b, guard: d.o.Guard}
 	d.handed = b.EndSeq
@@ -308,6 +316,8 @@ func (d *Desk) Ack(ctx context.Context, c meta.Client, id int64) error {
 		return err
 	}
 	if r.HasAck {
+		cur, known := d.meta.Cursor(c)
+		d.addSources(&r.Ack, cur, known, r.acks)
 		if err := d.meta.UpdateCursor(ctx, c, r.Ack); err != nil {
 			return d.translate(err)
 		}
@@ -430,6 +440,18 @@ func (d *Desk) cursor(p store.Place) meta.Cursor {
 		c.Host, c.Port = d.source()
 	}
 	return c
+}
+
+// addSources completes the cursor to, which follows cur, by where each source of a
+// destination with several stands: at acks, or as far as before.
+func (d *Desk) addSources(to *meta.Cursor, cur meta.Cursor, known bool, acks []store.Place) {
+	if d.o.Sources == nil {
+		return
+	}
+	to.Sources = d.o.Sources(cur, known)
+	for _, p := range acks {
+		to.Sources = to.Sources.With(p.Origin.Source, d.cursor(p))
+	}
 }
 
 func (d *Desk) named(c meta.Client) meta.Client {

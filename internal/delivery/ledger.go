@@ -5,16 +5,18 @@ import (
 	"time"
 
 	"github.com/towpath-cdc/towpath/internal/meta"
+	"github.com/towpath-cdc/towpath/internal/store"
 )
 
 // Range is what one outstanding batch covers. Canal calls it PositionRange.
 type Range struct {
 	ID               int64
-	StartSeq, EndSeq int64       // sequences in the store, both included
-	Start, End       meta.Cursor // of the first and the last item
-	Ack              meta.Cursor // where the client's cursor goes when it acks, if HasAck
-	HasAck           bool        // false when no transaction begins or ends in the batch
-	Since            time.Time   // when it was handed out
+	StartSeq, EndSeq int64         // sequences in the store, both included
+	Start, End       meta.Cursor   // of the first and the last item
+	Ack              meta.Cursor   // where the client's cursor goes when it acks, if HasAck
+	HasAck           bool          // false when no transaction begins or ends in the batch
+	acks             []store.Place // Ack of each source, in a destination with several
+	Since            time.Time     // when it was handed out
 }
 
 // errNoBatch is returned by ledger.first for an id that is not outstanding.

@@ -161,16 +161,29 @@ func present(r *control.InstanceReport, s *instance.Status) {
 	}
 }
 
-// source fills in the reading side, and the lag, which needs the end of the binlog.
-func (g *gathering) source(r *control.InstanceReport, s *instance.Status, in *instance.Instance) {
-	src := &s.Source
-	r.Source = &control.SourceReport{
+// sourceReport is one source, without the end of its binlog.
+func sourceReport(s *instance.SourceStatus) control.SourceReport {
+	src := &s.State
+	return control.SourceReport{
 		Phase: string(src.Phase), SinceMs: millis(src.Since), Address: src.Address, Version: src.Version,
 		Reason: src.Reason, Remedy: src.Remedy, Failures: src.Failures, Switches: s.Read.Switches,
 		Bytes: s.Read.Bytes, Events: s.Read.Events, LastByteMs: millis(s.Read.LastByteAt), Read: position(s.Resume),
 	}
+}
+
+// source fills in the reading side, and the lag, which needs the end of the binlog.
+// With several sources the lag is in time alone: there is no one binlog to measure.
+func (g *gathering) source(r *control.InstanceReport, s *instance.Status, in *instance.Instance) {
+	src := &s.Source
+	one := sourceReport(&instance.SourceStatus{State: s.Source, Read: s.Read, Resume: s.Resume})
+	r.Source = &one
+	if len(s.Sources) > 1 {
+		for n := range s.Sources {
+			r.Sources = append(r.Sources, sourceReport(&s.Sources[n]))
+		}
+	}
 	var k *head
-	if src.Address != "" {
+	if src.Address != "" && len(s.Sources) == 1 {
 		var w *headWatch
 		w, k = g.i.heads.want(headKey{src.Address, s.Config.User, s.Config.Password}, in.Connect)
 		if p, ok := confirmed(s); ok {

@@ -51,7 +51,7 @@ func (i *Inspector) seek(ctx context.Context, p control.SeekParams, do bool) (*c
 	if !do {
 		return plan, nil
 	}
-	err = i.o.Parts().Manager.Seek(ctx, p.Destination, instance.Move{Client: int16(p.ClientID), To: meta.Cursor(s.at.Cursor)})
+	err = i.o.Parts().Manager.Seek(ctx, p.Destination, instance.Move{Client: int16(p.ClientID), To: meta.Cursor{Host: s.at.Cursor.Host, Port: s.at.Cursor.Port, Position: s.at.Cursor.Position, Whole: s.at.Cursor.Whole}})
 	if err != nil {
 		return nil, i.notMoved(p, err)
 	}

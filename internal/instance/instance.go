@@ -46,18 +46,14 @@ type Options struct {
 type Instance struct {
 	*delivery.Desk
 
-	o        Options
-	store    *store.Store
-	meta     meta.Manager
-	pipeline *pipeline.Pipeline
-	source   *source.Source
-	log      *slog.Logger
+	o       Options
+	store   *store.Store
+	meta    meta.Manager
+	members []*member // at least one
+	log     *slog.Logger
 
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // the source's goroutine, and in a cluster that of tellProgress
-
-	mu      sync.Mutex
-	stopErr error // why the source ended by itself; nil while it runs
+	wg     sync.WaitGroup // the sources' goroutines, and in a cluster that of tellProgress
 
 	started time.Time
 	heir    atomic.Pointer[heir] // nil until the cursors are moved
@@ -79,25 +75,29 @@ func Start(o Options) (*Instance, error) {
 	}
 	c := &o.Config
 	i.store = store.New(store.Options{Slots: c.BufferSize, MemUnit: c.MemUnit, Mode: c.BatchMode, DDLIsolation: c.DDLIsolation, Budget: o.Budget})
-	if i.pipeline, err = pipeline.New(pipeline.Options{Instance: o.Config, Store: i.store, Logger: i.log}); err != nil {
+	if err = i.openMembers(); err != nil {
 		return nil, errors.Join(fmt.Errorf("destination %s: %w", c.Destination, err), i.meta.Close())
 	}
-	i.Desk = delivery.New(c.Destination, i.store, i.meta, i.address, delivery.Options{
-		FirstBatchID: firstBatchID(i.meta, o.Lease), NextIDs: o.NextIDs, Guard: guard(o.Lease), Begin: i.pipeline.Begin, SetFilter: i.setFilter, Hooks: i.hooks()})
+	desk := delivery.Options{
+		FirstBatchID: firstBatchID(i.meta, o.Lease), NextIDs: o.NextIDs, Guard: guard(o.Lease), Begin: i.begin, SetFilter: i.setFilter, Hooks: i.hooks()}
+	if len(c.Group) > 0 {
+		desk.Sources = i.sourcesOf
+	}
+	i.Desk = delivery.New(c.Destination, i.store, i.meta, i.address, desk)
 	if err = i.Desk.ApplyFilters(); err != nil {
 		// A filter that was accepted before and is not any more: the stored
 		// subscription keeps it, the configured one is in force.
 		i.log.Error("the filter of a stored subscription is not usable and is left aside", "error", err)
 	}
-	i.source = source.New(source.Options{
-		Instance: o.Config, Handler: i.pipeline, Stored: i.stored, Resume: i.pipeline.Resume, Logger: i.log})
 	ctx, cancel := context.WithCancel(context.Background())
 	i.cancel = cancel
 	i.log.Info(fmt.Sprintf("start CannalInstance for 1-%s ", c.Destination))
 	i.log.Info(fmt.Sprintf("--> init table filter : ^%s$", c.WhiteRegex))
 	i.log.Info(fmt.Sprintf("--> init table black filter : ^%s$", c.BlackRegex))
 	i.log.Info("TIMESTAMP values are printed in the time zone of the process, as in Canal", "zone", zoneName(c.TimeZone, time.Now()))
-	i.wg.Go(func() { i.run(ctx) })
+	for _, m := range i.members {
+		i.wg.Go(func() { m.run(ctx) })
+	}
 	if o.Lease != nil {
 		i.wg.Go(func() { i.tellProgress(ctx) })
 	}
@@ -125,18 +125,6 @@ func guard(l *cluster.Lease) delivery.Guard {
 		return nil
 	}
 	return l
-}
-
-// run reads until Stop, or until a person is needed.
-func (i *Instance) run(ctx context.Context) {
-	err := i.source.Run(ctx)
-	if err == nil {
-		return
-	}
-	i.mu.Lock()
-	i.stopErr = err
-	i.mu.Unlock()
-	i.log.Error("the instance has stopped reading and waits for a person; clients still get what is in the store", "reason", err)
 }
 
 // saveTimeout is for how long a subscription waits until it is in ZooKeeper.
@@ -185,28 +173,9 @@ func (i *Instance) Stop() error {
 	return nil
 }
 
-// setFilter makes a client's filter that of the instance.
-func (i *Instance) setFilter(pattern string) error {
-	if err := i.pipeline.SetFilter(pattern); err != nil {
-		return err
-	}
-	i.log.Info(fmt.Sprintf("--> init table filter : ^%s$", pattern))
-	return nil
-}
-
-// stored is where to start after a restart: the cursor of the client that is
-// furthest behind.
-func (i *Instance) stored(context.Context) (source.Cursor, bool, error) {
-	cur, ok := meta.Earliest(i.meta.Snapshot())
-	if !ok {
-		return source.Cursor{}, false, nil
-	}
-	return source.Cursor{Host: cur.Host, Port: cur.Port, Position: cur.Position, Whole: cur.Whole}, true, nil
-}
-
 // address is the server that is being read, for cursors.
 func (i *Instance) address() (host string, port int) {
-	return splitAddress(i.source.State().Address)
+	return splitAddress(i.members[0].source.State().Address)
 }
 
 // hooks log what clients do, in Canal's words.
@@ -233,39 +202,52 @@ func (i *Instance) hooks() delivery.Hooks {
 	}
 }
 
-// Status is how an instance is doing.
+// Status is how an instance is doing. Of one with several sources Source and Stopped
+// are those of the one that needs most attention, Read and Pipeline are sums, but
+// for the times: those of the first to be heard of last, and of the one whose last
+// entry is oldest.
 type Status struct {
 	Config   *config.Instance
 	Started  time.Time
 	Source   source.State
 	Read     source.Stats
 	Pipeline pipeline.Stats
+	Sources  []SourceStatus // one at least
 	Store    store.Stats
 	Clients  []delivery.ClientStatus
 	Filter   string          // the white list that is in force
-	Resume   binlog.Position // behind the last transaction in the store
+	Resume   binlog.Position // behind the last transaction in the store, of the first source
 	Stopped  error           // why it has stopped reading; nil while it reads
 }
 
 // Status tells how the instance is doing.
 func (i *Instance) Status() Status {
-	resume, _ := i.pipeline.Resume()
-	i.mu.Lock()
-	stopped := i.stopErr
-	i.mu.Unlock()
-	return Status{
-		Config: &i.o.Config, Started: i.started, Source: i.source.State(), Read: i.source.Stats(), Pipeline: i.pipeline.Stats(),
-		Store: i.store.Stats(), Clients: i.Desk.Clients(), Filter: i.pipeline.Filter(), Resume: resume, Stopped: stopped,
+	s := Status{
+		Config: &i.o.Config, Started: i.started, Store: i.store.Stats(), Clients: i.Desk.Clients(), Filter: i.members[0].pipeline.Filter(),
+		Sources: make([]SourceStatus, len(i.members)),
 	}
+	for n, m := range i.members {
+		s.Sources[n] = m.status()
+	}
+	s.summarize()
+	return s
 }
 
 // Config is what the instance runs with.
 func (i *Instance) Config() *config.Instance { return &i.o.Config }
 
-// Tables returns the tables that are known, as pipeline.Pipeline does.
+// Tables returns the tables that are known, as pipeline.Pipeline does; of several
+// sources those of all, one after the other.
 func (i *Instance) Tables(schemaName, table string) []schema.Layout {
-	return i.pipeline.Tables(schemaName, table)
+	var all []schema.Layout
+	for _, m := range i.members {
+		all = append(all, m.pipeline.Tables(schemaName, table)...)
+	}
+	return all
 }
 
-// Connect connects to the source that is being read, as source.Source does.
-func (i *Instance) Connect(ctx context.Context) (*mysql.Conn, error) { return i.source.Connect(ctx) }
+// Connect connects to the source that is being read, as source.Source does; of
+// several to the first.
+func (i *Instance) Connect(ctx context.Context) (*mysql.Conn, error) {
+	return i.members[0].source.Connect(ctx)
+}

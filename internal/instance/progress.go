@@ -47,11 +47,12 @@ func (i *Instance) tellProgress(ctx context.Context) {
 	}
 }
 
-// progress is how far the instance has read, but for when that is.
+// progress is how far the instance has read its first source, but for when that is.
 func (i *Instance) progress() cluster.Progress {
-	resume, _ := i.pipeline.Resume()
-	st, ps := i.store.Stats(), i.pipeline.Stats()
-	p := cluster.Progress{Source: i.source.State().Address, File: resume.File, Offset: resume.Offset, GTIDSet: resume.GTIDSet, Unacked: st.PutSeq - st.AckSeq}
+	first := i.members[0]
+	resume, _ := first.pipeline.Resume()
+	st, ps := i.store.Stats(), first.pipeline.Stats()
+	p := cluster.Progress{Source: first.source.State().Address, File: resume.File, Offset: resume.Offset, GTIDSet: resume.GTIDSet, Unacked: st.PutSeq - st.AckSeq}
 	if !ps.LastEvent.IsZero() {
 		p.TimestampMs = ps.LastEvent.UnixMilli()
 	}

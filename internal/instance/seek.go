@@ -114,13 +114,17 @@ func (m *Manager) seekAlone(s *slot, in *Instance, c config.Instance, mv *Move) 
 	return err
 }
 
-// Locate finds where on the source that the instance reads a target is.
+// Locate finds where on the source that the instance reads a target is. With several
+// sources its error wraps source.ErrTarget.
 func (i *Instance) Locate(ctx context.Context, t source.Target) (source.Located, error) {
-	return i.source.Locate(ctx, t)
+	if len(i.members) > 1 {
+		return source.Located{}, fmt.Errorf("%w: %w", source.ErrTarget, errSeveral)
+	}
+	return i.members[0].source.Locate(ctx, t)
 }
 
 // Remedy says what to do about an error of Locate; "" when nothing is known.
-func (i *Instance) Remedy(err error) string { return i.source.Remedy(err) }
+func (i *Instance) Remedy(err error) string { return i.members[0].source.Remedy(err) }
 
 func (s *slot) setMove(m *Move) {
 	s.mu.Lock()

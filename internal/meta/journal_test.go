@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -182,4 +183,34 @@ func FuzzReplay(f *testing.F) {
 	f.Fuzz(func(t *testing.T, journal []byte) {
 		replay(journal, []Record{{Client: Client{ID: 1001}}, {Client: Client{ID: -5}}})
 	})
+}
+
+// TestSourcesAreKept: the cursors of several sources outlive a kill, and a program
+// that knows nothing of them sees Canal's cursor.
+func TestSourcesAreKept(t *testing.T) {
+	o := FileOptions{Destination: dest, Dir: t.TempDir(), Period: 1 << 40}
+	f, err := OpenFile(o)
+	must(t, err)
+	defer f.Close()
+	c := Client{Destination: dest, ID: 1001}
+	must(t, f.Subscribe(t.Context(), c))
+	must(t, f.UpdateCursor(t.Context(), c, cursorAt(4, false)))
+	must(t, f.Flush(t.Context()))
+	cur := cursorAt(200, true)
+	var none *Sources
+	cur.Sources = none.With(2, cursorAt(200, true)).With(1, cursorAt(70, false)).With(3, cursorAt(90, true)).With(3, cursorAt(95, true))
+	must(t, f.UpdateCursor(t.Context(), c, cur))
+	for _, when := range []string{"journal", "file"} {
+		again, err := OpenFile(o)
+		must(t, err)
+		got, _ := again.Cursor(c)
+		must(t, again.Close())
+		if got.Position != cur.Position || got.Sources == nil || !slices.Equal(got.Sources.List, cur.Sources.List) {
+			t.Errorf("%s: %+v", when, got)
+		}
+		must(t, f.Flush(t.Context()))
+	}
+	if n := len(cur.Sources.List); n != 3 || cur.Sources.List[0].Number != 1 || cur.Sources.List[2].Cursor != cursorAt(95, true) {
+		t.Errorf("%+v", cur.Sources.List)
+	}
 }

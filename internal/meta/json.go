@@ -16,6 +16,9 @@ const cursorType = "com.alibaba.otter.canal.protocol.position.LogPosition"
 // slaveID is what Canal writes for the slave id of a cursor's identity.
 const slaveID = -1
 
+// maxSources bounds the sources of a cursor.
+const maxSources = 64
+
 // The JSON forms. Members are declared in alphabetical order, in which Java's
 // fastjson writes them; it leaves out members that are null.
 type (
@@ -23,6 +26,13 @@ type (
 		Type     string        `json:"@type,omitempty"`
 		Identity *identityJSON `json:"identity,omitempty"`
 		Postion  *positionJSON `json:"postion,omitempty"` // sic
+		Sources  []sourceJSON  `json:"sources,omitempty"` // not Canal's, which leaves out what it does not know
+	}
+	sourceJSON struct {
+		Identity *identityJSON `json:"identity,omitempty"`
+		Number   int           `json:"number"`
+		Postion  *positionJSON `json:"postion,omitempty"`
+		Whole    bool          `json:"whole,omitempty"`
 	}
 	identityJSON struct {
 		SlaveID       int64        `json:"slaveId"`
@@ -99,6 +109,12 @@ func (c Cursor) toJSON() *cursorJSON {
 		}
 		j.Identity.SourceAddress = a
 	}
+	if c.Sources != nil {
+		for _, e := range c.Sources.List {
+			of := e.Cursor.toJSON()
+			j.Sources = append(j.Sources, sourceJSON{Identity: of.Identity, Number: e.Number, Postion: of.Postion, Whole: e.Cursor.Whole})
+		}
+	}
 	return j
 }
 
@@ -121,6 +137,17 @@ func (j *cursorJSON) cursor() (Cursor, error) {
 		if a.Address != nil {
 			c.Host = *a.Address
 		}
+	}
+	if len(j.Sources) > maxSources {
+		return Cursor{}, fmt.Errorf("%d sources", len(j.Sources))
+	}
+	for _, e := range j.Sources {
+		of, err := (&cursorJSON{Identity: e.Identity, Postion: e.Postion}).cursor()
+		if err != nil {
+			return Cursor{}, fmt.Errorf("source %d: %w", e.Number, err)
+		}
+		of.Whole = e.Whole
+		c.Sources = c.Sources.With(e.Number, of)
 	}
 	return c, nil
 }

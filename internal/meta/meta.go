@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,6 +37,39 @@ type Cursor struct {
 	// a source that starts there need not deliver it again. Canal's form of a
 	// cursor cannot say so; only this program's own records can.
 	Whole bool
+
+	// Sources are the cursors of each source of a destination that has several; the
+	// fields above are then those of the source that was confirmed last. nil when
+	// there is one source, and when Java wrote the cursor. They are not changed once
+	// they are here.
+	Sources *Sources
+}
+
+// Sources are the cursors of several sources of one client.
+type Sources struct {
+	List []SourceCursor // in the order of their numbers
+}
+
+// SourceCursor is the cursor of one source.
+type SourceCursor struct {
+	Number int    // of the source, from 1 on
+	Cursor Cursor // without Sources
+}
+
+// With returns the sources with one that is added or replaced. s may be nil.
+func (s *Sources) With(number int, c Cursor) *Sources {
+	c.Sources = nil
+	next := &Sources{}
+	if s != nil {
+		next.List = slices.Clone(s.List)
+	}
+	at, found := slices.BinarySearchFunc(next.List, number, func(e SourceCursor, n int) int { return e.Number - n })
+	if found {
+		next.List[at].Cursor = c
+	} else {
+		next.List = slices.Insert(next.List, at, SourceCursor{number, c})
+	}
+	return next
 }
 
 // Record is what is kept of one client.

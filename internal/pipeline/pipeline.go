@@ -18,8 +18,8 @@ import (
 	"github.com/towpath-cdc/towpath/internal/value"
 )
 
-// Store is where items go. Put is called by one goroutine at a time and takes
-// over one Block reference per item, also when it fails.
+// Store is where items go. Put takes over one Block reference per item, also when it
+// fails; a Pipeline calls it from one goroutine at a time.
 type Store interface {
 	Put(ctx context.Context, items []store.Item) error
 }
@@ -29,6 +29,10 @@ type Options struct {
 	Instance config.Instance
 	Store    Store
 	Logger   *slog.Logger // not nil
+
+	// Source is the number of the source among several that share the store, from 1
+	// on; 0 for one that is alone. With a number transactions are put as a whole.
+	Source int
 }
 
 // Pipeline is the middle of one instance. It is a source.Handler: Start, Chunk
@@ -163,6 +167,7 @@ type dump struct {
 	last   <-chan struct{}
 	inline *worker
 	group  grouper // guarded by having the turn
+	whole  *holder // the same; nil for a source that is alone
 	origin *store.Origin
 	huge   int // bytes of huge chunks since their memory was last given back
 
@@ -173,13 +178,16 @@ type dump struct {
 func (p *Pipeline) Start(ctx context.Context, s source.Session) error {
 	d := &dump{p: p, s: s}
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
-	d.origin = &store.Origin{Host: s.Host, Port: s.Port}
+	d.origin = &store.Origin{Host: s.Host, Port: s.Port, Source: p.o.Source}
 	p.mu.Lock()
 	if p.begin == nil {
 		p.begin = &store.Place{Position: s.Position, Origin: d.origin, Whole: s.Done}
 	}
 	p.mu.Unlock()
 	d.group = grouper{size: max(p.o.Instance.TransactionSize, 1), filterMarks: p.o.Instance.FilterTxEntry}
+	if p.o.Source > 0 {
+		d.whole = &holder{limit: d.group.size}
+	}
 	first := make(chan struct{})
 	close(first)
 	d.last = first
@@ -239,6 +247,7 @@ func (p *Pipeline) Stop() {
 		d.inline.slab.close()
 	}
 	d.group.reset(dropItem)
+	d.whole.reset()
 	d.scan.close()
 }
 

@@ -202,6 +202,7 @@ func position(c *entry.Context) binlog.Position {
 func (w *worker) deliver(j *job) error {
 	d := w.d
 	w.out = w.out[:0]
+	border := -1 // items before the last boundary; none without one
 	var resume binlog.Position
 	var ddl uint64
 	pass := func(it store.Item) { w.out = append(w.out, it) }
@@ -216,9 +217,10 @@ func (w *worker) deliver(j *job) error {
 			resume = it.item.Position
 			resume.Offset = it.next
 			ddl = it.ddl
+			border = len(w.out)
 		}
 	}
-	err := d.put(w.out)
+	err := d.put(d.whole.add(w.out, border))
 	clear(w.out) // the worker must not keep what the store has let go
 	if err != nil {
 		return err

@@ -69,8 +69,7 @@ type Session struct {
 	Fail func(error)
 }
 
-// Cursor is a stored position and the server it belongs to. It has the fields
-// of meta.Cursor in the same order, so that one converts to the other.
+// Cursor is a stored position and the server it belongs to.
 type Cursor struct {
 	Host     string
 	Port     int

@@ -30,6 +30,7 @@ type Batch struct {
 	End    Place // of the last item
 	Ack    Place // where a source may resume when the batch has been acked, if HasAck
 	HasAck bool
+	Acks   []Place // with several sources: Ack of each that has one, in no order; nil with one source
 
 	StartSeq, EndSeq int64 // sequences of the first and the last item; EndSeq is what Ack takes
 	Count            int   // items
@@ -264,6 +265,7 @@ func (s *Store) collect(b *Batch, g *segment) {
 		s.get.stamp(it, &timed)
 		if it.boundary() {
 			b.Ack, b.HasAck = it.place(), true
+			b.noteAck()
 		}
 		b.Rows += int(it.Rows)
 		b.Bytes += int(it.End - it.Start)
@@ -283,6 +285,20 @@ func (s *Store) collect(b *Batch, g *segment) {
 	b.Buffers = append(b.Buffers, prev.Block.Bytes[from:prev.End:prev.End])
 	b.End = prev.place()
 	s.unread = g
+}
+
+// noteAck enters Ack among Acks.
+func (b *Batch) noteAck() {
+	if b.Ack.Origin == nil || b.Ack.Origin.Source == 0 {
+		return
+	}
+	for i := range b.Acks {
+		if b.Acks[i].Origin.Source == b.Ack.Origin.Source {
+			b.Acks[i] = b.Ack
+			return
+		}
+	}
+	b.Acks = append(b.Acks, b.Ack)
 }
 
 func (b *Batch) hold(k *Block) {

@@ -74,4 +74,8 @@ type Item struct {
 type Origin struct {
 	Host string // IP address, or a name
 	Port int
+
+	// Source is the number of the source in a destination that has several, from 1
+	// on; 0 in one that has a single one.
+	Source int
 }

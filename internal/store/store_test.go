@@ -689,3 +689,27 @@ func TestConcurrentPipe(t *testing.T) {
 		t.Errorf("budget keeps %d bytes", budget.Used())
 	}
 }
+
+// TestAcksOfSources takes a batch with items of two sources: each has its own border.
+func TestAcksOfSources(t *testing.T) {
+	m := &maker{}
+	s := New(Options{Mode: config.ItemSize})
+	defer s.Close()
+	a, b := &Origin{Host: "a", Source: 1}, &Origin{Host: "b", Source: 2}
+	items := m.block(spec{kind: KindBegin, size: 8}, spec{kind: KindEnd, size: 8}, spec{kind: KindBegin, size: 8}, spec{kind: KindEnd, size: 8}, spec{kind: KindRows, size: 8})
+	for i, o := range []*Origin{a, a, b, b, a} {
+		items[i].Origin = o
+	}
+	mustPut(t, s, items)
+	got := mustTake(t, s, 5)
+	defer got.Release()
+	if len(got.Acks) != 2 || got.Acks[0].Position.Offset != 1 || got.Acks[1].Position.Offset != 3 || got.Ack != got.Acks[1] {
+		t.Errorf("borders %+v, the last %+v", got.Acks, got.Ack)
+	}
+	mustPut(t, s, m.block(spec{kind: KindEnd, size: 8}))
+	alone := mustTake(t, s, 5)
+	defer alone.Release()
+	if alone.Acks != nil || !alone.HasAck {
+		t.Errorf("of a source that is alone: %+v", alone.Acks)
+	}
+}
