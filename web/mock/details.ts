@@ -2,9 +2,11 @@ import type {
   ClusterDetail,
   ConfigVersions,
   Dashboard,
+  HistoryReport,
   InstanceDetail,
   InstanceReport,
   LogPage,
+  QuarantineReport,
   RatesPoint,
   SeekPlan,
   ServerDetail,
@@ -20,6 +22,7 @@ import {
   md5Of,
   servers,
   serverSummary,
+  START,
   summary,
   wave,
   type MockInstance,
@@ -43,6 +46,7 @@ export function dashboard(points: number): Dashboard {
     clusters: clusters.length,
     servers: tally(servers.map((s) => s.status)),
     instances: tally(all.map((i) => i.state)),
+    quarantined: all.filter((i) => i.quarantined > 0).length,
     rowsRate: wave(total, 1, at),
     bytesRate: wave(total * 310, 2, at),
     maxLagMs: Math.max(...all.map((i) => i.lagMs)),
@@ -61,6 +65,10 @@ export function dashboard(points: number): Dashboard {
         .filter((s) => s.status === '-1')
         .map((s) => ({ severity: 'error' as const, kind: 'server' as const, id: s.id, name: s.name, text: `${s.name} cannot be reached`, remedy: 'Check that the machine runs and that the admin may reach it.', sinceMs: s.sinceMs })),
       { severity: 'warning', kind: 'cluster', id: 3, name: 'staging', text: 'the main configuration is not stored', remedy: 'Store it, so that servers of this cluster can start.', sinceMs: at - 86_400_000 },
+      ...all
+        .filter((i) => i.quarantined > 0)
+        .slice(0, 2)
+        .map((i) => ({ severity: 'warning' as const, kind: 'instance' as const, id: i.id, name: i.name, text: `${i.quarantined} of its tables are in quarantine, because their rows do not fit what is known of them`, remedy: 'look at the page of the instance, which says of each table what mends it', sinceMs: at - i.id * 60_000 })),
       ...troubled
         .slice(0, 6)
         .map((i) => ({ severity: i.state === 'retrying' ? ('warning' as const) : ('error' as const), kind: 'instance' as const, id: i.id, name: i.name, text: i.reason ?? i.state, remedy: i.remedy, sinceMs: at - i.id * 60_000 })),
@@ -85,6 +93,26 @@ function rates(i: MockInstance, at: number): RatesPoint {
     used: wave(9 * 1024 ** 2, i.id, at),
   }
 }
+
+/** quarantine is what is wrong with the tables of an instance. */
+function quarantine(i: MockInstance, at: number): QuarantineReport[] {
+  return ['orders', 'order_items', 'customers'].slice(0, i.quarantined).map((table, k) => ({
+    schema: 'shop',
+    table,
+    reason: `a row has ${7 + k} columns, and ${6 + k} are known of the table since its last change at mysql-bin.000412:4711`,
+    remedy: `bring the definition of shop.${table} into the history: towpath history load ${i.name} shop.${table}`,
+    sinceMs: at - (k + 1) * 4_000_000,
+    position: { file: 'mysql-bin.000412', offset: 48_211_000 + k, timestampMs: at - (k + 1) * 4_000_000 },
+    rows: k === 0 ? 1 : 12_418 * k,
+  }))
+}
+
+const histories: HistoryReport[] = [
+  { kind: 'sqlite', place: 'conf/orders_0001/h2.sqlite', changes: 418, lastChangeMs: START - 7_200_000, lastSnapshotMs: START - 80_000_000 },
+  { kind: 'mysql', place: '10.20.9.1:3306/canal_tsdb', changes: 12_004, lastChangeMs: START - 60_000, lastSnapshotMs: START - 40_000_000, error: 'connect to 10.20.9.1:3306: connection refused' },
+  { kind: 'zookeeper', place: '/towpath/history', changes: 3, lastChangeMs: START - 900_000 },
+  { kind: 'memory', changes: 0 },
+]
 
 function instanceReport(i: MockInstance, at: number): InstanceReport {
   const position = { file: 'mysql-bin.000412', offset: 48_211_903 + (at % 1_000_000), timestampMs: at - Math.max(0, i.lagMs) }
@@ -117,6 +145,9 @@ function instanceReport(i: MockInstance, at: number): InstanceReport {
     clients: [{ id: 1001, filter: '.*\\..*', connected: ['10.20.7.31:53022'], hasCursor: true, cursor: position, openBatches: 1, oldestBatch: 88123, oldestSinceMs: at - 240, unacked: 96 }],
     lagMs: s.lagMs,
     lagBytes: s.lagBytes,
+    quarantined: i.quarantined,
+    quarantine: quarantine(i, at),
+    history: histories[i.id % histories.length],
     filter: { whiteRegex: '.*\\..*', blackRegex: 'mysql\\.slave_.*' },
     errors: i.reason ? [{ level: 'error', firstMs: at - 3_600_000, lastMs: at - 5_000, times: 41, text: i.reason, remedy: i.remedy }] : [],
   }
@@ -147,7 +178,7 @@ export function serverDetail(s: MockServer): ServerDetail {
   const at = Date.now()
   return {
     ...serverSummary(s, at),
-    instanceList: instancesOf(s.id).slice(0, 300).map((i) => ({ instanceId: i.id, name: i.name, state: i.state, sinceMs: at - i.id * 1000, reason: i.reason, remedy: i.remedy })),
+    instanceList: instancesOf(s.id).slice(0, 300).map((i) => ({ instanceId: i.id, name: i.name, state: i.state, sinceMs: at - i.id * 1000, reason: i.reason, remedy: i.remedy, quarantined: i.quarantined })),
     series: moments(180, at).map((m) => ({ atMs: m, cpu: wave(0.6, s.id, m), memory: wave(540 * 1024 ** 2, s.id, m), rowsRate: wave(52_000, s.id, m) })),
   }
 }
@@ -195,7 +226,7 @@ export function clusterDetail(id: number): ClusterDetail {
       .slice(0, 400)
       .map((i) => {
         const owner = own.find((s) => s.id === i.serverId)
-        return { id: i.id, name: i.name, owner: owner ? address(owner) : '', sinceMs: at - i.id * 60_000, competitors: own.filter((s) => s.status === '1').map(address), lagMs: summary(i, at).lagMs }
+        return { id: i.id, name: i.name, owner: owner ? address(owner) : '', sinceMs: at - i.id * 60_000, competitors: own.filter((s) => s.status === '1').map(address), lagMs: summary(i, at).lagMs, quarantined: i.quarantined }
       }),
     orders: [],
     problems: configs.has(`clusters:${id}`) ? [] : ['the main configuration is not stored'],

@@ -89,7 +89,7 @@ function instanceList(q: Request) {
     .filter((i) => i.name.includes(query.get('name') ?? ''))
     .filter((i) => !query.get('clusterId') || i.clusterId === Number(query.get('clusterId')))
     .filter((i) => !query.get('serverId') || i.serverId === Number(query.get('serverId')))
-    .filter((i) => !query.get('state') || i.state === query.get('state'))
+    .filter((i) => !query.get('state') || i.state === query.get('state') || (query.get('state') === 'quarantined' && i.quarantined > 0))
     .map((i) => w.summary(i))
   const keys: Record<string, (i: (typeof list)[number]) => number | string> = { name: (i) => i.name, lag: (i) => i.lagMs, rate: (i) => i.rowsRate, state: (i) => i.state, modified: (i) => i.modifiedMs }
   const key = keys[by.replace('-', '')]
@@ -202,7 +202,7 @@ function addInstance(q: Request): string {
   const [kind, id] = clusterServerId.split(':')
   const clusterId = kind === 'cluster' ? Number(id) : 0
   const on = clusterId ? w.servers.find((s) => s.clusterId === clusterId && s.status === '1')?.id ?? 0 : Number(id)
-  w.instances.push({ id: w.nextId(w.instances), name, clusterId, serverId: on, wanted: true, state: 'running', reason: '', remedy: '', source: '', lagMs: 3, rowsRate: 0, clients: 0, outOfDate: false, modifiedMs: Date.now(), content })
+  w.instances.push({ id: w.nextId(w.instances), name, clusterId, serverId: on, wanted: true, state: 'running', reason: '', remedy: '', source: '', lagMs: 3, rowsRate: 0, clients: 0, outOfDate: false, quarantined: 0, modifiedMs: Date.now(), content })
   return 'success'
 }
 

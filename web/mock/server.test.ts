@@ -20,6 +20,14 @@ describe('the mock', () => {
     expect(page.count).toBe(instances.filter((i) => i.clusterId === 2).length)
     expect(page.items.every((i) => i.clusterId === 2)).toBe(true)
   })
+  it('has instances with tables in quarantine', () => {
+    const page = get('/towpath/instances?state=quarantined') as { count: number; items: { quarantined: number }[] }
+    expect(page.count).toBeGreaterThan(0)
+    expect(page.items.every((i) => i.quarantined > 0)).toBe(true)
+    const one = get('/towpath/instances/7') as { quarantined: number; report: { quarantine: unknown[]; history: object } }
+    expect(one.report.quarantine).toHaveLength(one.quarantined)
+    expect(one.report.history).toHaveProperty('kind')
+  })
   for (const path of ['/towpath/dashboard', '/towpath/instances/5', '/towpath/servers/1', '/towpath/clusters/1', '/towpath/clusters/1/zookeeper?path=/otter/canal', '/towpath/instances/5/config', '/towpath/instances/5/config/history', '/towpath/servers/1/log?offset=-1', '/towpath/audit?limit=10', '/canal/clustersAndServers']) {
     it(`answers ${path}`, () => expect(JSON.stringify(get(path)).length).toBeGreaterThan(20))
   }

@@ -45,6 +45,7 @@ export interface MockInstance {
   rowsRate: number
   clients: number
   outOfDate: boolean
+  quarantined: number
   modifiedMs: number
   content: string
 }
@@ -143,6 +144,7 @@ function instance(id: number): MockInstance {
     rowsRate: state === 'running' ? Math.floor(r() * r() * 2400) : 0,
     clients: state === 'running' ? 1 + Math.floor(r() * 2) : 0,
     outOfDate: r() < 0.004,
+    quarantined: state === 'running' && id % 173 === 7 ? 1 + (id % 3) : 0,
     modifiedMs: START - Math.floor(r() * 200) * DAY,
     content: TEMPLATE.replace('127.0.0.1:3306', source),
   }
@@ -298,6 +300,7 @@ export function summary(i: MockInstance, at = Date.now()): InstanceSummary {
     rowsRate: wave(i.rowsRate, i.id, at),
     clients: i.clients,
     outOfDate: i.outOfDate,
+    quarantined: i.quarantined,
     modifiedMs: i.modifiedMs,
   }
 }

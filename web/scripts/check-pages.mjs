@@ -41,6 +41,7 @@ const pages = [
   { path: '/canalServer/nodeServer/log?id=1' },
   { path: '/canalServer/canalInstances' },
   { path: '/canalServer/canalInstance/5' },
+  { path: '/canalServer/canalInstance/7', name: 'instance-quarantine' },
   { path: '/canalServer/canalInstance/add' },
   { path: '/canalServer/canalInstance/modify?id=5' },
   { path: '/canalServer/canalInstance/log?id=5&nodeId=1' },

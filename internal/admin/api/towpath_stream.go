@@ -341,19 +341,23 @@ func (a *API) logTopic(t *topic, rest string) (*topic, error) {
 		if err != nil {
 			return nil, err
 		}
+		begins := tail.next < 0
 		page, err := tail.read(ctx, at)
 		if tail.java {
 			t.every = javaLogPeriod
 		}
-		if err != nil || len(page.Lines) == 0 {
+		if err != nil || len(page.Lines) == 0 && (tail.java || !begins) {
 			return nil, err
 		}
+		page.Lines = orEmpty(page.Lines)
 		return page, nil
 	}
 	return t, nil
 }
 
-// logTail follows a log from its present end on.
+// logTail follows a log from its present end on. Of a Towpath server it tells at
+// first where that is, in a page without lines: what was written before can be
+// asked for.
 type logTail struct {
 	file  string
 	next  int64 // -1 before the first look

@@ -101,7 +101,7 @@ func TestStream(t *testing.T) {
 	if resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("headers: %v", resp.Header)
 	}
-	got := await(t, stream, "dashboard", "instances", "servers", instance)
+	got := await(t, stream, "dashboard", "instances", "servers", instance, log)
 	var all []InstanceSummary
 	if err := json.Unmarshal([]byte(got["instances"]), &all); err != nil || len(all) != 1 || all[0].State != "running" {
 		t.Errorf("instances: %s, %v", got["instances"], err)
@@ -110,6 +110,10 @@ func TestStream(t *testing.T) {
 	if err := json.Unmarshal([]byte(got[instance]), &d); err != nil || d.LagMs != 3 {
 		t.Errorf("instance: %s, %v", got[instance], err)
 	}
+	var begin control.LogPage
+	if err := json.Unmarshal([]byte(got[log]), &begin); err != nil || len(begin.Lines) != 0 || begin.Next == 0 || begin.Next != begin.Size {
+		t.Errorf("where the log is followed from: %s, %v", got[log], err)
+	}
 	// What is appended to a log after its end was first looked at comes, and only
 	// that.
 	page := appendUntilSent(t, filepath.Join(server.logs, "a", "a.log"), stream, log)
@@ -117,6 +121,9 @@ func TestStream(t *testing.T) {
 		if !strings.Contains(line.Text, "appended") {
 			t.Errorf("log: %+v", page)
 		}
+	}
+	if page.First != begin.Next {
+		t.Errorf("the log goes on at %d, behind %d", page.First, begin.Next)
 	}
 	// With the session the stream ends.
 	if err := w.identity.Logout(t.Context(), "viewer"); err != nil {

@@ -123,6 +123,8 @@ export interface Dashboard {
   clusters: number
   servers: Record<string, number>
   instances: Record<string, number>
+  /** Instances with tables in quarantine. */
+  quarantined: number
   rowsRate: number
   bytesRate: number
   maxLagMs: number
@@ -183,6 +185,8 @@ export interface InstanceSummary {
   rowsRate: number
   clients: number
   outOfDate: boolean
+  /** Tables in quarantine. */
+  quarantined: number
   modifiedMs: number
 }
 
@@ -282,6 +286,7 @@ export interface InstanceOnThis {
   sinceMs: number
   reason?: string
   remedy?: string
+  quarantined: number
 }
 
 export interface ServerPoint {
@@ -324,6 +329,7 @@ export interface ClusterInstance {
   sinceMs: number
   competitors: string[] | null
   lagMs: number
+  quarantined: number
 }
 
 export interface ClusterOrder {
@@ -589,8 +595,32 @@ export interface InstanceReport {
   clients?: ClientReport[]
   lagMs: number
   lagBytes: number
+  quarantined?: number
+  quarantine?: QuarantineReport[]
+  history?: HistoryReport
   filter?: FilterReport
   errors?: ErrorReport[]
+}
+
+/** A table whose rows do not fit any definition that is known of it. */
+export interface QuarantineReport {
+  schema: string
+  table: string
+  reason: string
+  remedy?: string
+  sinceMs: number
+  position: Position
+  rows: number
+}
+
+/** Where an instance keeps what its tables were, and how that goes. */
+export interface HistoryReport {
+  kind: 'sqlite' | 'mysql' | 'zookeeper' | 'memory'
+  place?: string
+  changes: number
+  lastChangeMs?: number
+  lastSnapshotMs?: number
+  error?: string
 }
 
 export interface Position {

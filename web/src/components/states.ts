@@ -19,3 +19,8 @@ export const instanceTags: Record<InstanceState, TagType> = {
   unknown: 'warning',
   down: 'danger',
 }
+
+/** withQuarantine is amber, unless worse, while tables of an instance are in quarantine. */
+export function withQuarantine(state: TagType, tables: number): TagType {
+  return tables > 0 && state !== 'danger' ? 'warning' : state
+}

@@ -11,7 +11,7 @@ function client(change: Partial<ClientReport> = {}): ClientReport {
 function detail(change: Partial<InstanceReport> = {}, own: Partial<InstanceDetail> = {}): InstanceDetail {
   return {
     id: 1, name: 'orders', clusterId: 0, clusterName: '', serverId: 1, serverName: 's', wanted: true, state: 'running',
-    lagMs: 100, lagBytes: 0, rowsRate: 5, clients: 1, outOfDate: false, modifiedMs: 0, atMs: NOW,
+    lagMs: 100, lagBytes: 0, rowsRate: 5, clients: 1, outOfDate: false, quarantined: 0, modifiedMs: 0, atMs: NOW,
     rates: { readBytes: 100, readEvents: 5, putRows: 5, getRows: 5, ackRows: 5, transactions: 1 },
     series: null, servers: null, cursors: null,
     report: {
