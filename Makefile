@@ -8,8 +8,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 30s
 STEPS    ?= 1000
 CHAOS    ?= -faults 220 -duration 30m
+REPLAY   ?= -schedules 24
 
-.PHONY: build demo test lint web web-build bench bench-admin failover differential chaos fuzz api-fuzz deps clean
+.PHONY: build demo test lint web web-build bench bench-admin failover differential chaos replay fuzz api-fuzz deps clean
 
 build: ## bin/towpath, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/towpath ./cmd/towpath
@@ -51,6 +52,10 @@ differential: ## everything compared with Java Canal, with a longer generated wo
 chaos: ## a cluster in which everything goes wrong, for half an hour; CHAOS="-seed N" and more
 	@scripts/deps test
 	$(GO) run ./test/chaos $(CHAOS)
+
+replay: ## the stream applied to an empty database, amid changes of tables and faults; REPLAY="-seed N" and more
+	@scripts/deps test
+	$(GO) run ./test/replay $(REPLAY)
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)

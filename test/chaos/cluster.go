@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -242,14 +241,14 @@ func (s *server) configure(samples string, port int, database string, start plac
 	if err := os.MkdirAll(filepath.Join(s.home, "disk"), 0o755); err != nil {
 		return err
 	}
-	err := copySample(filepath.Join(samples, "canal.properties"), filepath.Join(conf, "canal.properties"), map[string]string{
+	err := servers.CopySample(filepath.Join(samples, "canal.properties"), filepath.Join(conf, "canal.properties"), map[string]string{
 		"canal.ip": "127.0.0.1", "canal.register.ip": "127.0.0.1", "canal.port": strconv.Itoa(port), "canal.metrics.pull.port": "0", "canal.admin.port": "",
 		"canal.zkServers": joined(s.zooKeeper), "towpath.zookeeper.session.timeout": strconv.FormatInt(session.Milliseconds(), 10),
 		"canal.destinations": strings.Join(destinations, ","), "canal.file.data.dir": filepath.Join(s.home, "disk"),
 		"canal.instance.global.spring.xml": "classpath:spring/default-instance.xml",
 	})
 	for _, d := range destinations {
-		err = errors.Join(err, copySample(filepath.Join(samples, "example", "instance.properties"), filepath.Join(conf, d, "instance.properties"), map[string]string{
+		err = errors.Join(err, servers.CopySample(filepath.Join(samples, "example", "instance.properties"), filepath.Join(conf, d, "instance.properties"), map[string]string{
 			"canal.instance.master.address":      database,
 			"canal.instance.master.journal.name": start.file,
 			"canal.instance.master.position":     strconv.FormatInt(start.offset, 10),
@@ -257,23 +256,6 @@ func (s *server) configure(samples string, port int, database string, start plac
 		}))
 	}
 	return err
-}
-
-// copySample writes a properties file that is shipped with other values.
-func copySample(from, to string, set map[string]string) error {
-	b, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	text := string(b)
-	for key, value := range set {
-		line := regexp.MustCompile(`(?m)^#? ?` + regexp.QuoteMeta(key) + `\s*=.*$`)
-		text = line.ReplaceAllLiteralString(text, "") + "\n" + key + " = " + value + "\n"
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(to, []byte(text), 0o644)
 }
 
 // onSmallDisk is a command in a namespace of its own, in which a server's logs
