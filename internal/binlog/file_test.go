@@ -14,6 +14,10 @@ import (
 // them stand beside them.
 var fixtures = []string{"mysql56", "mysql57", "mysql80", "mysql97", "mariadb1011"}
 
+// forms are smaller ones that have each form of event once; beside each is one
+// without checksums.
+var forms = []string{"forms-mysql56", "forms-mysql57", "forms-mysql80", "forms-mysql97", "forms-mariadb1011"}
+
 func fixture(t testing.TB, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name+".binlog"))

@@ -3,6 +3,8 @@ package binlog
 import (
 	"bytes"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -76,12 +78,12 @@ func parseAny(typ EventType, body []byte, fd *FormatDescription) {
 
 // FuzzParseEvent gives any bytes as the body of any event.
 func FuzzParseEvent(f *testing.F) {
-	for _, name := range fixtures {
+	for _, name := range slices.Concat(fixtures, forms) {
 		events, _ := readAll(f, name)
 		seen := map[EventType]int{}
 		for _, ev := range events {
 			if seen[ev.Header.Type]++; seen[ev.Header.Type] <= 3 && len(ev.Body) < 1024 {
-				f.Add(uint8(ev.Header.Type), name == "mariadb1011", ev.Body)
+				f.Add(uint8(ev.Header.Type), strings.Contains(name, "mariadb"), ev.Body)
 			}
 		}
 	}
@@ -103,7 +105,7 @@ func FuzzParseEvent(f *testing.F) {
 
 // FuzzTableMapAndRows walks over the rows of any rows event with any table map.
 func FuzzTableMapAndRows(f *testing.F) {
-	for _, name := range fixtures {
+	for _, name := range slices.Concat(fixtures, forms) {
 		events, _ := readAll(f, name)
 		seen := map[string]int{}
 		var tableMap []byte
@@ -154,7 +156,7 @@ func FuzzCellSize(f *testing.F) {
 }
 
 func FuzzFormatDescription(f *testing.F) {
-	for _, name := range fixtures {
+	for _, name := range slices.Concat(fixtures, forms) {
 		events, _ := readAll(f, name)
 		f.Add(events[0].Raw)
 		f.Add(events[len(events)-1].Raw)
@@ -170,7 +172,7 @@ func FuzzFormatDescription(f *testing.F) {
 }
 
 func FuzzFileReader(f *testing.F) {
-	for _, name := range fixtures {
+	for _, name := range slices.Concat(fixtures, forms) {
 		f.Add(fixture(f, name)[:2000])
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {

@@ -59,7 +59,7 @@ func laterFormat(body []byte) []byte {
 // TestLaterLayout: whatever a format description says of the lengths of
 // headers and fixed parts, the bodies are found where it says.
 func TestLaterLayout(t *testing.T) {
-	for _, name := range fixtures {
+	for _, name := range slices.Concat(fixtures, forms) {
 		t.Run(name, func(t *testing.T) {
 			want, _ := readAll(t, name)
 			r := NewFileReader(bytes.NewReader(later(t, name)))

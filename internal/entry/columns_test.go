@@ -295,8 +295,10 @@ func TestPartialJSON(t *testing.T) {
 		{"the first", 7, bytes.Join([][]byte{{1, 1, 0}, int32Cell(1), diff, full}, nil), "id=1 j=JSON_REPLACE(j, '$.a', 7)! k=1", false},
 		{"the second", 7, bytes.Join([][]byte{{1, 2, 0}, int32Cell(1), full, diff}, nil), "id=1 j=1 k=JSON_REPLACE(k, '$.a', 7)!", false},
 		{"the second alone", 4, bytes.Join([][]byte{{1, 2, 0}, diff}, nil), "k=JSON_REPLACE(k, '$.a', 7)!", false},
+		{"no difference", 7, bytes.Join([][]byte{{1, 3, 0}, int32Cell(1), diff, longBlob(nil)}, nil), "id=1 j=JSON_REPLACE(j, '$.a', 7)! k=1", false},
 		{"NULL in between", 7, bytes.Join([][]byte{{1, 2, 2}, int32Cell(1), diff}, nil), "id=1 j=~! k=JSON_REPLACE(k, '$.a', 7)!", false},
 		{"options cut", 7, []byte{0xfc, 1}, "", true},
+		{"no difference, cut", 7, bytes.Join([][]byte{{1, 3, 0}, int32Cell(1), diff, {0, 0}}, nil), "", true},
 		{"bits cut", 7, []byte{1}, "", true},
 	}
 	for _, tt := range tests {

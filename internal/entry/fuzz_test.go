@@ -2,6 +2,7 @@ package entry
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -22,9 +23,9 @@ var fuzzTypes = []string{"int", "text", "blob", "char(5)", "binary(5)", "varchar
 // error the buffer is as it was. The types of the definition follow from the
 // bytes of definition.
 func FuzzRows(f *testing.F) {
-	for _, name := range fixtures {
+	for _, name := range slices.Concat(fixtures, forms) {
 		for i, e := range loadEvents(f, name) {
-			if i%4 == 0 && len(e.body) < 2048 && len(e.tableMap) < 2048 {
+			if (i%4 == 0 || slices.Contains(forms, name)) && len(e.body) < 2048 && len(e.tableMap) < 2048 {
 				f.Add(e.tableMap, []byte{byte(i)}, byte(e.typ), e.body)
 			}
 		}

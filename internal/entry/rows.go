@@ -255,6 +255,11 @@ func (e *Encoder) column(dst []byte, p *Plan, c *column, i int, tag, updated byt
 		used, err := c.skip(data)
 		return dst, used, err
 	}
+	if diff && e.comparing && e.spans[i].state == spanText {
+		if content, used, err := c.content(data); err == nil && len(content) == 0 {
+			return e.unchanged(dst, c, i, tag), used, nil
+		}
+	}
 	dst, textLen, used, err := e.cell(dst, p, c, i, tag, updated, data, diff)
 	if err != nil {
 		return dst, 0, err
@@ -271,4 +276,14 @@ func (e *Encoder) column(dst []byte, p *Plan, c *column, i int, tag, updated byt
 		}
 	}
 	return dst, used, nil
+}
+
+// unchanged appends a column that is as it was in the before image: one whose
+// differences are none. MySQL writes that for JSON columns of a partial update which
+// the statement leaves alone.
+func (e *Encoder) unchanged(dst []byte, c *column, i int, tag byte) []byte {
+	was := e.spans[i]
+	dst = c.known(room(dst, was.end-was.start), tag, 0, was.end-was.start)
+	dst = append(dst, dst[was.start:was.end]...)
+	return append(dst, c.tail...)
 }

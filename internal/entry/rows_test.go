@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,7 +18,10 @@ import (
 	"github.com/towpath-cdc/towpath/protocol"
 )
 
-var fixtures = []string{"mysql56", "mysql57", "mysql80", "mysql97", "mariadb1011"}
+var (
+	fixtures = []string{"mysql56", "mysql57", "mysql80", "mysql97", "mariadb1011"}
+	forms    = []string{"forms-mysql56", "forms-mysql57", "forms-mysql80", "forms-mysql97", "forms-mariadb1011"}
+)
 
 // typeNames stand for the types of a table whose definition is not at hand.
 var typeNames = map[byte]string{binlog.TypeBlob: "text", binlog.TypeString: "char(8)", binlog.TypeVarchar: "varchar(8)"}
@@ -93,7 +97,7 @@ func loadRows(t testing.TB, name string) (out []rowsEvent) {
 // TestRowsOfFixtures encodes every rows event of the recorded binlogs and
 // reads the result back.
 func TestRowsOfFixtures(t *testing.T) {
-	for _, name := range fixtures {
+	for _, name := range slices.Concat(fixtures, forms) {
 		t.Run(name, func(t *testing.T) {
 			events := loadRows(t, name)
 			if len(events) == 0 {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/binary"
+	"maps"
 	"testing"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
@@ -39,14 +40,20 @@ const (
 // FuzzPipeline gives a pipeline events with any bodies, a few at a time. It
 // ends with an error or with entries that can be read, and releases all.
 func FuzzPipeline(f *testing.F) {
-	for name, version := range fixtures {
+	recorded := maps.Clone(fixtures)
+	maps.Copy(recorded, forms)
+	for name, version := range recorded {
 		events := fixture(f, name)
 		options := byte(0)
 		if version == fixtures["mariadb1011"] {
 			options = fuzzMaria
 		}
 		const group = 12
-		for at := 1; at+group < len(events); at += 3 * group {
+		step := 3 * group
+		if forms[name] != "" {
+			step = group
+		}
+		for at := 1; at+group < len(events); at += step {
 			var data []byte
 			for _, ev := range events[at : at+group] {
 				body, err := binlog.Body(ev, true)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,7 +18,9 @@ import (
 // cut into chunks and however many workers there are, the same entries come
 // out in the same order.
 func TestRecordedBinlogs(t *testing.T) {
-	for name, version := range fixtures {
+	all := maps.Clone(fixtures)
+	maps.Copy(all, forms)
+	for name, version := range all {
 		t.Run(name, func(t *testing.T) {
 			events := fixture(t, name)
 			r := newRig(t, version, nil)
