@@ -78,14 +78,17 @@ type finding struct {
 
 // result is what a comparison came to.
 type result struct {
+	equal       int // entries, byte by byte
 	unexplained []finding
 	explained   map[string]int // by the name of the known difference
 }
 
 // diff compares entries in order. Entries whose positions in the binlog agree
 // are compared with each other; others are missing on one side.
-func diff(k servers.Kind, ours, theirs []string) (result, error) {
+// more are rules besides the known ones.
+func diff(k servers.Kind, ours, theirs []string, more ...difference) (result, error) {
 	r := result{explained: map[string]int{}}
+	rules := append(slices.Clone(known), more...)
 	for i, j := 0, 0; i < len(ours) || j < len(theirs); {
 		var a, b string
 		switch {
@@ -95,6 +98,7 @@ func diff(k servers.Kind, ours, theirs []string) (result, error) {
 			a = ours[i]
 		case ours[i] == theirs[j]:
 			i, j = i+1, j+1
+			r.equal++
 			continue
 		default:
 			var err error
@@ -110,7 +114,7 @@ func diff(k servers.Kind, ours, theirs []string) (result, error) {
 		case b == "":
 			names, err = explainMissing(k, true, ours, i)
 		default:
-			names, err = explain(k, a, b)
+			names, err = explain(k, rules, a, b)
 		}
 		if err != nil {
 			return r, err
@@ -179,7 +183,7 @@ func position(line string) (string, error) {
 
 // explain names the known differences that make up the whole difference of two
 // entries, nil if they do not.
-func explain(k servers.Kind, ours, theirs string) ([]string, error) {
+func explain(k servers.Kind, rules []difference, ours, theirs string) ([]string, error) {
 	a, err := parse(ours)
 	if err != nil {
 		return nil, err
@@ -191,7 +195,7 @@ func explain(k servers.Kind, ours, theirs string) ([]string, error) {
 	delete(a, "raw")
 	delete(b, "raw")
 	var names []string
-	for _, d := range known {
+	for _, d := range rules {
 		before, err := json.Marshal(b)
 		if err != nil {
 			return nil, err
@@ -260,13 +264,15 @@ func marked(side []string, i int, entryType string) (rows []object, err error) {
 }
 
 // compare reports each entry that differs without being explained, and logs
-// which explanations there were.
-func compare(t *testing.T, k servers.Kind, ours, theirs []string) {
+// which explanations there were. mode is that of the reading, for the table of
+// totals.
+func compare(t *testing.T, k servers.Kind, mode string, ours, theirs []string, more ...difference) {
 	t.Helper()
-	r, err := diff(k, ours, theirs)
+	r, err := diff(k, ours, theirs, more...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	totals.add(k, mode, &r)
 	for name, n := range r.explained {
 		t.Logf("%d entries differ as explained: %s", n, name)
 	}

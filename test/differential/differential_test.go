@@ -26,6 +26,8 @@ type recording struct {
 	apart   string                                          // its group; "" is most of them
 	globals []string                                        // variables set while it is played, NAME=VALUE
 	on      string                                          // words of statements' -- on:; "" is everywhere
+	full    bool                                            // played with -full only
+	alone   bool                                            // without the marker, and in a file that ends with it
 }
 
 var recordings = []recording{
@@ -43,6 +45,18 @@ var recordings = []recording{
 	{name: "metatypes", script: "types", globals: []string{"binlog_row_metadata=FULL"}, on: "mysql80 mysql97 mariadb"},
 	{name: "query", script: "images", globals: []string{"binlog_rows_query_log_events=ON"}, on: "mysql"},
 	{name: "noannotate", script: "images", globals: []string{"binlog_annotate_row_events=OFF"}, on: "mariadb"},
+	{name: "xa"},
+	{name: "connection"},
+	{name: "ddlmore", full: true},
+	{name: "generated", made: generatedStatements, full: true},
+	{name: "typesminimal", script: "types", globals: []string{"binlog_row_image=MINIMAL"}, full: true},
+	{name: "typesnoblob", script: "types", globals: []string{"binlog_row_image=NOBLOB"}, full: true},
+	{name: "typesfull", script: "generated", made: generatedStatements, globals: []string{"binlog_row_metadata=FULL"}, on: "mysql80 mysql97 mariadb", full: true},
+	{name: "asstatements", script: "types", globals: []string{"binlog_format=STATEMENT"}, full: true},
+	{name: "mixed", script: "images", globals: []string{"binlog_format=MIXED"}, full: true},
+	{name: "compressed", script: "images", globals: []string{"binlog_transaction_compression=ON"}, on: "mysql97"},
+	{name: "compressedtypes", script: "types", globals: []string{"binlog_transaction_compression=ON"}, on: "mysql97", full: true},
+	{name: "compressedquery", script: "images", globals: []string{"binlog_transaction_compression=ON", "binlog_rows_query_log_events=ON"}, on: "mysql97", full: true},
 	{name: "partial", apart: "big", globals: []string{"binlog_row_value_options=PARTIAL_JSON"}, on: "mysql80 mysql97"},
 	{name: "partialminimal", script: "partial", apart: "big", globals: []string{"binlog_row_value_options=PARTIAL_JSON", "binlog_row_image=MINIMAL"}, on: "mysql80 mysql97"},
 }
@@ -57,12 +71,13 @@ type reading struct {
 	until protocol.EventType // of the marker's entry; 0 is INSERT
 	fetch fetch
 	sizes bool // the sizes of batches count too
+	full  bool // with -full only
 }
 
-var readings = append(plainReadings(),
-	reading{of: "types", name: "gtid", gtid: true},
-	reading{of: "statements", name: "gtid", gtid: true},
-	reading{of: "query", name: "gtid", gtid: true},
+var readings = append(append(plainReadings(), gtidReadings()...),
+	charsetReading("connection", "GBK"),
+	charsetReading("connection", "ISO-8859-1"),
+	charsetReading("connection", "UTF8MB4"),
 	reading{of: "types", name: "serial", flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
 	reading{of: "statements", name: "serial", flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
 	reading{of: "statements", name: "serial-gtid", gtid: true, flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
@@ -100,6 +115,22 @@ func plainReadings() []reading {
 	return out
 }
 
+// gtidReadings read each recording in GTID mode; most with -full only.
+func gtidReadings() []reading {
+	var out []reading
+	for _, r := range plainReadings() {
+		r.name, r.gtid = "gtid", true
+		r.full = r.of != "types" && r.of != "statements" && r.of != "query" && r.of != "compressed"
+		out = append(out, r)
+	}
+	return out
+}
+
+// charsetReading reads with another canal.instance.connectionCharset.
+func charsetReading(of, name string) reading {
+	return reading{of: of, name: name, flags: []string{"--charset", name}, ours: []string{"canal.instance.connectionCharset = " + name}}
+}
+
 // filtered reads with a table filter, "filter" or "black".
 func filtered(name, kind, pattern string) reading {
 	key := map[string]string{"filter": "canal.instance.filter.regex", "black": "canal.instance.filter.black.regex"}[kind]
@@ -121,7 +152,19 @@ var full = flag.Bool("full", false, "read with every setting on every server, an
 // wanted leaves settings that do not depend on the server to one server, for
 // the sake of time.
 func (r reading) wanted(k servers.Kind) bool {
-	return *full || r.name == "" || r.gtid || k == servers.MySQL80
+	return *full || !r.full && (r.name == "" || r.gtid || k == servers.MySQL80)
+}
+
+// mode is how totals name the sort of reading.
+func (r reading) mode() string {
+	mode := "default"
+	switch {
+	case r.gtid:
+		mode = "GTID"
+	case r.name != "":
+		mode = "other settings"
+	}
+	return mode
 }
 
 // groups are the groups of recordings that are played.
@@ -154,37 +197,61 @@ func TestAgainstCanal(t *testing.T) {
 	}
 }
 
-// together plays recordings and reads them, with one Java Canal that has a
-// destination for each reading. All of them read on after the end of their own
-// recording, so what needs much memory or stops Canal is apart.
+// TestMain prints the totals behind everything else.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if len(totals.of) > 0 {
+		fmt.Print("\n", totals.String())
+	}
+	os.Exit(code)
+}
+
+// together plays recordings and reads them, with a Java Canal that has a
+// destination for each of some readings. All of them read on after the end of their
+// own recording, so what needs much memory or stops Canal is apart.
 func together(t *testing.T, program string, db *servers.Server, group string) {
 	found := map[string]recorded{}
 	for _, r := range recordings {
-		if r.apart == group && (r.on == "" || matches(strings.Fields(r.on), db.Kind)) {
+		if r.apart == group && (*full || !r.full) && (r.on == "" || matches(strings.Fields(r.on), db.Kind)) {
 			found[r.name] = r.play(t.Context(), db)
 		}
 	}
+	var wanted []reading
+	for _, r := range readings {
+		if _, ok := found[r.of]; ok && r.wanted(db.Kind) {
+			wanted = append(wanted, r)
+		}
+	}
+	for some := range slices.Chunk(wanted, atOnce) {
+		readTogether(t, program, db, found, some)
+	}
+}
+
+// atOnce is how many destinations a Java Canal has: each reads on to the end of
+// the log, and takes its share of the processors.
+const atOnce = 20
+
+// readTogether compares some readings.
+func readTogether(t *testing.T, program string, db *servers.Server, found map[string]recorded, some []reading) {
 	var flags []string
-	for i, r := range readings {
-		if at, ok := found[r.of]; ok && at.err == nil && r.wanted(db.Kind) {
+	for i, r := range some {
+		if at := found[r.of]; at.err == nil {
 			flags = append(append(append(flags, "--for", destination(i), "--slave-id", fmt.Sprint(1000+i)), r.place(at).flags()...), r.flags...)
 			flags = append([]string{"--dest", destination(i) + "=" + db.Addr()}, flags...)
 		}
 	}
-	java := 0 // there is nothing to read where nothing could be played
+	var java *peers.JavaServer // there is nothing to read where nothing could be played
 	if flags != nil {
-		java = peers.StartJavaCanalWith(t, javaOptions, flags...)
+		java = peers.StartJavaServer(t, javaOptions, flags...)
+		defer java.Kill()
 	}
-	for i, r := range readings {
-		at, ok := found[r.of]
-		if !ok || !r.wanted(db.Kind) {
-			continue
-		}
+	for i, r := range some {
 		t.Run(strings.Trim(r.of+"/"+r.name, "/"), func(t *testing.T) {
+			at := found[r.of]
 			if at.err != nil {
 				t.Fatal(at.err)
 			}
-			r.compare(t, program, db, at, java, destination(i))
+			r.compare(t, program, db, at, java.Port(), destination(i))
 		})
 	}
 }
@@ -231,7 +298,9 @@ func (r recording) play(ctx context.Context, db *servers.Server) recorded {
 		return found
 	}
 	defer s.Quit()
-	if found.err = s.play(all); found.err == nil {
+	if found.err = s.play(all); found.err == nil && r.alone {
+		found.err = s.exec("FLUSH LOGS")
+	} else if found.err == nil {
 		found.err = s.exec("SET NAMES utf8mb4", "SET SESSION binlog_format = 'ROW'", "CREATE TABLE "+found.schema+".done (id INT PRIMARY KEY)", "INSERT INTO "+found.schema+".done VALUES (1)")
 	}
 	return found
@@ -298,7 +367,7 @@ func (r reading) compare(t *testing.T, program string, db *servers.Server, at re
 	if err != nil {
 		t.Error("java canal:", err)
 	}
-	compare(t, db.Kind, ours, theirs)
+	compare(t, db.Kind, r.mode(), ours, theirs)
 	if r.sizes && !slices.Equal(ourSizes, theirSizes) {
 		t.Errorf("batches have %d entries, canal's %d", ourSizes, theirSizes)
 	}

@@ -34,41 +34,42 @@ type randomColumn struct {
 type randomType struct {
 	sql    string
 	values []string
+	any    func(r *rand.Rand) string // one more value; may be nil
 }
 
 var randomTypes = []randomType{
-	{"TINYINT", []string{"-128", "127", "0"}},
-	{"TINYINT UNSIGNED", []string{"0", "128", "255"}},
-	{"SMALLINT UNSIGNED", []string{"32767", "32768", "65535"}},
-	{"MEDIUMINT", []string{"-8388608", "8388607"}},
-	{"INT(7) UNSIGNED ZEROFILL", []string{"7", "4294967295"}},
-	{"INT", []string{"-2147483648", "2147483647"}},
-	{"BIGINT UNSIGNED", []string{"1", "9223372036854775808", "18446744073709551615"}},
-	{"DECIMAL(20,6)", []string{"0", "1.5", "-12345678901234.123456", "100"}},
-	{"DECIMAL(9,0) UNSIGNED", []string{"0", "999999999"}},
-	{"FLOAT", []string{"0.1", "1e10", "-3.4e38", "16777217"}},
-	{"DOUBLE", []string{"0.1", "1e100", "2e23", "-1.7976931348623157e308", "123456.789"}},
-	{"BIT(13)", []string{"0", "8191", "b'101'"}},
-	{"DATE", []string{"'2024-02-29'", "'0000-00-00'", "'9999-12-31'"}},
-	{"TIME(2)", []string{"'-838:59:58.99'", "'00:00:00.01'", "'12:34:56'"}},
-	{"DATETIME(6)", []string{"'2024-01-02 03:04:05.678901'", "'0000-00-00 00:00:00'"}},
-	{"TIMESTAMP(3) NULL", []string{"'2024-01-02 03:04:05.678'", "'2038-01-19 03:14:07'"}},
-	{"YEAR", []string{"0", "1901", "2155"}},
-	{"ENUM('a','b''c','d,e','é')", []string{"'a'", "'b''c'", "4", "''"}},
-	{"SET('x','y','z')", []string{"''", "'x,z'", "7"}},
-	{"CHAR(7)", []string{"''", "'abc'", "'中文é'", "'  x '"}},
-	{"VARCHAR(300)", []string{"''", "'😀'", "REPEAT('v', 300)", "'q''q\\\\n\\n'"}},
-	{"VARCHAR(40) CHARACTER SET ascii", []string{"'ascii'", "''"}},
-	{"TEXT", []string{"''", "REPEAT('long ', 500)", "'ü'"}},
-	{"MEDIUMTEXT", []string{"REPEAT('é', 5000)", "'m'"}},
-	{"BINARY(5)", []string{"0x0001000000", "'ab'", "''"}},
-	{"VARBINARY(30)", []string{"0xFFFE00", "''", "'text'"}},
-	{"BLOB", []string{"REPEAT(0x80, 300)", "''", "0x00"}},
-	{"TINYBLOB", []string{"0xC3A9", "''"}},
-	{"POINT", []string{"POINT(1, 2)", "POINT(-1.5, 1e10)"}},
+	{"TINYINT", []string{"-128", "127", "0"}, ints(8, true)},
+	{"TINYINT UNSIGNED", []string{"0", "128", "255"}, ints(8, false)},
+	{"SMALLINT UNSIGNED", []string{"32767", "32768", "65535"}, ints(16, false)},
+	{"MEDIUMINT", []string{"-8388608", "8388607"}, ints(24, true)},
+	{"INT(7) UNSIGNED ZEROFILL", []string{"7", "4294967295"}, nil},
+	{"INT", []string{"-2147483648", "2147483647"}, ints(32, true)},
+	{"BIGINT UNSIGNED", []string{"1", "9223372036854775808", "18446744073709551615"}, ints(64, false)},
+	{"DECIMAL(20,6)", []string{"0", "1.5", "-12345678901234.123456", "100"}, decimals(14, 6)},
+	{"DECIMAL(9,0) UNSIGNED", []string{"0", "999999999"}, nil},
+	{"FLOAT", []string{"0.1", "1e10", "-3.4e38", "16777217"}, floats(32)},
+	{"DOUBLE", []string{"0.1", "1e100", "2e23", "-1.7976931348623157e308", "123456.789"}, floats(64)},
+	{"BIT(13)", []string{"0", "8191", "b'101'"}, ints(13, false)},
+	{"DATE", []string{"'2024-02-29'", "'0000-00-00'", "'9999-12-31'"}, dates},
+	{"TIME(2)", []string{"'-838:59:58.99'", "'00:00:00.01'", "'12:34:56'"}, times},
+	{"DATETIME(6)", []string{"'2024-01-02 03:04:05.678901'", "'0000-00-00 00:00:00'"}, datetimes},
+	{"TIMESTAMP(3) NULL", []string{"'2024-01-02 03:04:05.678'", "'2038-01-19 03:14:07'"}, timestamps},
+	{"YEAR", []string{"0", "1901", "2155"}, nil},
+	{"ENUM('a','b''c','d,e','é')", []string{"'a'", "'b''c'", "4", "''"}, nil},
+	{"SET('x','y','z')", []string{"''", "'x,z'", "7"}, nil},
+	{"CHAR(7)", []string{"''", "'abc'", "'中文é'", "'  x '"}, nil},
+	{"VARCHAR(300)", []string{"''", "'😀'", "REPEAT('v', 300)", "'q''q\\\\n\\n'"}, texts(60)},
+	{"VARCHAR(40) CHARACTER SET ascii", []string{"'ascii'", "''"}, nil},
+	{"TEXT", []string{"''", "REPEAT('long ', 500)", "'ü'"}, texts(400)},
+	{"MEDIUMTEXT", []string{"REPEAT('é', 5000)", "'m'"}, nil},
+	{"BINARY(5)", []string{"0x0001000000", "'ab'", "''"}, nil},
+	{"VARBINARY(30)", []string{"0xFFFE00", "''", "'text'"}, octets(30)},
+	{"BLOB", []string{"REPEAT(0x80, 300)", "''", "0x00"}, octets(300)},
+	{"TINYBLOB", []string{"0xC3A9", "''"}, nil},
+	{"POINT", []string{"POINT(1, 2)", "POINT(-1.5, 1e10)"}, nil},
 }
 
-var jsonType = randomType{"JSON", []string{`'{"a": [1, 2.5, "x", null]}'`, `'[]'`, `'"s"'`, `'{"é": true, "n": -1e-7}'`}}
+var jsonType = randomType{"JSON", []string{`'{"a": [1, 2.5, "x", null]}'`, `'[]'`, `'"s"'`, `'{"é": true, "n": -1e-7}'`}, func(r *rand.Rand) string { return "'" + document(r, 3) + "'" }}
 
 func newGenerator(seed uint64, k servers.Kind) *generator {
 	return &generator{Rand: rand.New(rand.NewPCG(seed, 1)), kind: k}
@@ -83,8 +84,8 @@ func sqls(q ...string) []statement {
 }
 
 // setUp makes the schema and the first tables.
-func (g *generator) setUp() []statement {
-	out := sqls("CREATE DATABASE d_random DEFAULT CHARACTER SET utf8mb4", "USE d_random", "SET SESSION sql_mode = ''")
+func (g *generator) setUp(schema string) []statement {
+	out := sqls("CREATE DATABASE "+schema+" DEFAULT CHARACTER SET utf8mb4", "USE "+schema, "SET SESSION sql_mode = ''")
 	for range 4 {
 		out = append(out, g.create())
 	}
@@ -103,10 +104,16 @@ func (g *generator) end() []statement {
 // next is one step: mostly rows, sometimes a border of a transaction, seldom a
 // change of definitions.
 func (g *generator) next() []statement {
-	switch n := g.IntN(100); {
-	case n < 8 && !g.open:
+	if g.IntN(100) < 8 && !g.open {
 		return g.define()
-	case n < 20 && !g.open:
+	}
+	return g.rows()
+}
+
+// rows are one step that changes no definition.
+func (g *generator) rows() []statement {
+	switch n := g.IntN(100); {
+	case n < 12 && !g.open:
 		g.open = true
 		return sqls([]string{"BEGIN", "START TRANSACTION", "SET SESSION autocommit = 1", "BEGIN"}[g.IntN(4)], "BEGIN")
 	case n < 30 && g.open:
@@ -124,12 +131,18 @@ func (g *generator) columnType() randomType {
 	if g.IntN(15) == 0 && g.kind != servers.MySQL56 && !g.kind.IsMariaDB() {
 		return jsonType
 	}
+	if g.IntN(8) == 0 {
+		return g.charsetType()
+	}
 	return randomTypes[g.IntN(len(randomTypes))]
 }
 
 func (t *randomTable) add(typ randomType, at int) randomColumn {
 	t.made++
 	c := randomColumn{fmt.Sprintf("c%d", t.made), typ}
+	if set, found := characterSet(typ.sql); found {
+		c.name = "c_" + set + fmt.Sprintf("_%d", t.made)
+	}
 	t.columns = append(t.columns[:at], append([]randomColumn{c}, t.columns[at:]...)...)
 	return c
 }
@@ -153,9 +166,39 @@ func (g *generator) create() statement {
 // define changes definitions.
 func (g *generator) define() []statement {
 	t := g.table()
-	switch n := g.IntN(9); {
+	switch n := g.IntN(15); {
 	case n == 0:
 		return []statement{g.create()}
+	case n == 9 && len(t.columns) > 0:
+		i := g.IntN(len(t.columns))
+		c := &t.columns[i]
+		t.made++
+		old := c.name
+		c.name = fmt.Sprintf("%s_%d", c.name, t.made)
+		return sqls(fmt.Sprintf("ALTER TABLE %s CHANGE COLUMN %s %s %s", t.name, old, c.name, c.sql))
+	case n == 10 && len(t.columns) > 1:
+		c := t.columns[0]
+		t.columns = append(t.columns[1:len(t.columns):len(t.columns)], c)
+		return sqls(fmt.Sprintf("ALTER TABLE %s MODIFY %s %s AFTER %s", t.name, c.name, c.sql, t.columns[len(t.columns)-2].name))
+	case n == 11:
+		g.made++
+		made := fmt.Sprintf("r%d", g.made)
+		g.tables = append(g.tables, &randomTable{made, append([]randomColumn(nil), t.columns...), t.made, 0})
+		return sqls(fmt.Sprintf("CREATE TABLE %s LIKE %s", made, t.name))
+	case n == 12:
+		return sqls(fmt.Sprintf("ALTER TABLE %s ADD INDEX i%d (id)", t.name, g.made), fmt.Sprintf("ALTER TABLE %s DROP INDEX i%d", t.name, g.made))
+	case n == 13:
+		u := g.table()
+		if t == u {
+			return sqls(fmt.Sprintf("ALTER TABLE %s COMMENT = 'alone'", t.name))
+		}
+		g.made += 2
+		old, other := t.name, u.name
+		t.name, u.name = fmt.Sprintf("r%d", g.made-1), fmt.Sprintf("r%d", g.made)
+		return sqls(fmt.Sprintf("RENAME TABLE %s TO %s, %s TO %s", old, t.name, other, u.name))
+	case n == 14:
+		c, d := t.add(g.columnType(), 0), t.add(g.columnType(), len(t.columns))
+		return sqls(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s AFTER id, ADD (%s %s)", t.name, c.name, c.sql, d.name, d.sql))
 	case n == 1 && len(g.tables) > 2:
 		for i, x := range g.tables {
 			if x == t {
@@ -188,6 +231,9 @@ func (g *generator) define() []statement {
 func (g *generator) value(c randomColumn) string {
 	if g.IntN(6) == 0 {
 		return "NULL"
+	}
+	if c.any != nil && g.IntN(2) == 0 {
+		return c.any(g.Rand)
 	}
 	return c.values[g.IntN(len(c.values))]
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -45,6 +46,11 @@ var known = []difference{
 	{"definition kept after ADD PRIMARY KEY, or after RENAME and CREATE", keptDefinition},
 }
 
+// withHistory is what differs besides where Canal has a history of tables.
+var withHistory = []difference{
+	{"type text of a column (`mysqlType`), with the history of tables on", spelledTypes},
+}
+
 var knownMissing = []missing{
 	{"Canal 1.1.7's grammar", false, droppedByGrammar, false},
 	{"Canal 1.1.7's grammar", true, shownByGrammar, false},
@@ -61,6 +67,7 @@ func checkpointFile(k servers.Kind, ours, canal object) {
 
 // mysqlEncodings are MySQL character sets by name.
 var mysqlEncodings = map[string]encoding.Encoding{
+	"utf8": unicode.UTF8, "utf8mb4": unicode.UTF8, "ascii": charmap.ISO8859_1,
 	"latin1": charmap.Windows1252, "cp1250": charmap.Windows1250, "latin2": charmap.ISO8859_2, "cp1251": charmap.Windows1251,
 	"koi8r": charmap.KOI8R, "greek": charmap.ISO8859_7, "hebrew": charmap.ISO8859_8, "latin5": charmap.ISO8859_9, "cp850": charmap.CodePage850,
 	"gbk": simplifiedchinese.GBK, "gb2312": simplifiedchinese.GBK, "gb18030": simplifiedchinese.GB18030, "big5": traditionalchinese.Big5,
@@ -69,27 +76,59 @@ var mysqlEncodings = map[string]encoding.Encoding{
 	"utf16le": unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), "utf32": utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM),
 }
 
-// columnCharset: Canal decodes every text column by the connection's character
-// set. Columns in another one are named c_ and that set in the scripts; ours
-// has to be what their bytes mean, and Canal's the same bytes read as UTF-8.
-func columnCharset(_ servers.Kind, ours, canal object) {
-	utf8, err := charset.ByJavaName("UTF-8")
-	if err != nil {
-		panic(err) // there is no Java without it
+// connections are the connection's character sets of readings.
+var connections = sync.OnceValue(func() (out []charset.Decoder) {
+	for _, name := range []string{"UTF-8", "GBK", "ISO-8859-1"} {
+		d, err := charset.ByJavaName(name)
+		if err != nil {
+			panic(err) // there is no Java without it
+		}
+		out = append(out, d)
 	}
-	right := map[string]string{}
-	ours.columns(func(place string, c object) { right[place] = c.text("value") })
+	return out
+})
+
+// columnCharset: Canal decodes every text column by the connection's character
+// set. Columns in another one are named c_ and that set in the scripts, with a
+// number behind it or not; ours has to be what their bytes mean, and Canal's the
+// same bytes read in a connection's set. Values that differ may then read the
+// same, and count as not updated.
+func columnCharset(_ servers.Kind, ours, canal object) {
+	right := map[string]object{}
+	ours.columns(func(place string, c object) { right[place] = c })
+	before := map[string]string{} // Canal's values before, by row and index
 	canal.columns(func(place string, c object) {
-		name, found := strings.CutPrefix(c.text("name"), "c_")
-		e := mysqlEncodings[name]
-		if !found || e == nil || c.at("value") == nil {
+		row, side, _ := strings.Cut(place, ".")
+		column := row + "." + c.text("index")
+		value := c.text("value")
+		if strings.HasPrefix(side, "beforeColumns") {
+			before[column] = value
+		}
+		r := right[place]
+		if r == nil || c.at("value") == nil || r.text("value") == value || !readAnotherWay(c.text("name"), r.text("value"), value) {
 			return
 		}
-		bytes, err := e.NewEncoder().String(right[place])
-		if err == nil && string(utf8.Append(nil, []byte(bytes))) == c.text("value") {
-			c["value"] = right[place]
+		c["value"] = r.at("value")
+		if was, found := before[column]; found && was == value && c.at("updated") == false {
+			c["updated"] = r.at("updated")
 		}
 	})
+}
+
+// readAnotherWay says whether a column's bytes that mean one text read as the
+// other in a connection's character set.
+func readAnotherWay(column, text, read string) bool {
+	set, found := strings.CutPrefix(column, "c_")
+	set, _, _ = strings.Cut(set, "_")
+	e := mysqlEncodings[set]
+	if !found || e == nil {
+		return false
+	}
+	bytes, err := e.NewEncoder().String(text)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(connections(), func(d charset.Decoder) bool { return string(d.Append(nil, []byte(bytes))) == read })
 }
 
 // headGrammar is what the newest Canal's parser makes of statements, as the
@@ -190,6 +229,22 @@ func keptDefinition(_ servers.Kind, ours, canal object) {
 		}
 		for _, name := range []string{"isKey", "name", "mysqlType"} {
 			c[name] = r[name]
+		}
+	})
+}
+
+// spelledTypes: a history of tables makes Canal print a type as the statement
+// did that made the column.
+func spelledTypes(_ servers.Kind, ours, canal object) {
+	right := map[string]string{}
+	ours.columns(func(place string, c object) { right[place] = c.text("mysqlType") })
+	canal.columns(func(place string, c object) {
+		a, err := ddl.ParseType(right[place])
+		if err != nil {
+			return
+		}
+		if b, err := ddl.ParseType(c.text("mysqlType")); err == nil && a.Equivalent(b) {
+			c["mysqlType"] = right[place]
 		}
 	})
 }

@@ -54,6 +54,7 @@ func TestKnownDifferences(t *testing.T) {
 		nul     = "statement with a NUL byte"
 		kept    = "definition kept after ADD PRIMARY KEY, or after RENAME and CREATE"
 		gone    = "rows of tables that are gone"
+		spelled = "type text of a column (`mysqlType`), with the history of tables on"
 
 		dropForeign = "ALTER TABLE child DROP FOREIGN KEY fk1"
 		ofChild     = `,"schemaName":"d_ddl","tableName":"child"`
@@ -68,6 +69,14 @@ func TestKnownDifferences(t *testing.T) {
 		return []string{rowsJSON(4, "d", "t", columnJSON(column, value, ""))}
 	}
 	statement := func(eventType, names, sql string) []string { return []string{statementJSON(eventType, names, sql)} }
+	update := func(before, after string, updated bool) []string {
+		column := func(value string, updated bool) string {
+			return columnJSON("c_latin1", value, fmt.Sprintf(`,"index":1,"updated":%t`, updated))
+		}
+		return []string{entryJSON(4, `,"schemaName":"d","tableName":"t","eventType":"UPDATE"`, `"entryType":"ROWDATA","rowChange":{"eventType":"UPDATE","isDdl":false,"rowDatas":[{"beforeColumns":[`+
+			column(before, false)+`],"afterColumns":[`+column(after, updated)+`]}]}`)}
+	}
+	typed := func(mysqlType string) []string { return liveJSON("u", "a", "1", mysqlType, true, true) }
 	goneRow, staysRow := rowsJSON(20, "d", "gone", columnJSON("id", "1", "")), rowsJSON(30, "d", "stays", columnJSON("id", "1", ""))
 	text4 := statementJSON("QUERY", "", "INSERT INTO gone VALUES (1)")
 	cases := []struct {
@@ -86,6 +95,11 @@ func TestKnownDifferences(t *testing.T) {
 		{"another character than its bytes mean", columns, servers.MySQL80, text("c_latin1", "é"), text("c_latin1", "è"), 0},
 		{"one replacement too many", columns, servers.MySQL80, text("c_latin1", "é"), text("c_latin1", "\ufffd\ufffd"), 0},
 		{"a column of the connection's character set", columns, servers.MySQL80, text("latin1", "é"), text("latin1", "\ufffd"), 0},
+		{"read as GBK", columns, servers.MySQL80, text("c_utf8mb4", "é"), text("c_utf8mb4", "茅"), 1},
+		{"read as ISO-8859-1", columns, servers.MySQL80, text("c_gbk", "中"), text("c_gbk", "ÖÐ"), 1},
+		{"with a number behind the set", columns, servers.MySQL80, text("c_latin1_7", "é"), text("c_latin1_7", "\ufffd"), 1},
+		{"two values that read the same", columns, servers.MySQL80, update("é", "ÿ", true), update("\ufffd", "\ufffd", false), 1},
+		{"two values that read differently", columns, servers.MySQL80, update("é", "y", true), update("\ufffd", "y", false), 0},
 		{"a character set that is not known here", columns, servers.MySQL80, text("c_nothing", "é"), text("c_nothing", "\ufffd"), 0},
 
 		{"another type", grammar, servers.MySQL80, statement("DINDEX", ofChild, dropForeign), statement("ALTER", ofChild, dropForeign), 1},
@@ -113,6 +127,12 @@ func TestKnownDifferences(t *testing.T) {
 		{"more than the definition", kept, servers.MySQL80, liveJSON("t", "a", "1", "int", true, true), liveJSON("t", "a", "1", "int", false, false), 0},
 		{"another value", kept, servers.MySQL80, liveJSON("t", "a", "1", "int", true, true), liveJSON("t", "a", "2", "int", false, true), 0},
 
+		{"a width", spelled, servers.MySQL57, typed("int(11)"), typed("INT"), 1},
+		{"an alias", spelled, servers.MySQL57, typed("int(10) unsigned"), typed("INTEGER UNSIGNED"), 1},
+		{"another type", spelled, servers.MySQL57, typed("int(11)"), typed("BIGINT"), 0},
+		{"another sign", spelled, servers.MySQL57, typed("int(11)"), typed("INT UNSIGNED"), 0},
+		{"another length", spelled, servers.MySQL57, typed("varchar(20)"), typed("VARCHAR(21)"), 0},
+
 		{"rows", gone, servers.MySQL80, []string{goneRow}, nil, 1},
 		{"their transaction", gone, servers.MySQL80, []string{beginJSON(10), goneRow, endJSON(40)}, nil, 3},
 		{"their transaction, of which Canal shows the marks", gone, servers.MySQL80, []string{beginJSON(10), goneRow, endJSON(40)}, []string{beginJSON(10), endJSON(40)}, 1},
@@ -131,7 +151,11 @@ func TestKnownDifferences(t *testing.T) {
 	seen := map[string][2]bool{}
 	for _, c := range cases {
 		t.Run(c.of+"/"+c.name, func(t *testing.T) {
-			r, err := diff(c.kind, c.ours, c.theirs)
+			var more []difference
+			if c.of == spelled {
+				more = withHistory
+			}
+			r, err := diff(c.kind, c.ours, c.theirs, more...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +178,7 @@ func TestKnownDifferences(t *testing.T) {
 }
 
 func ruleNames() (names []string) {
-	for _, d := range known {
+	for _, d := range append(slices.Clone(known), withHistory...) {
 		names = append(names, d.name)
 	}
 	for _, m := range knownMissing {

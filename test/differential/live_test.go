@@ -6,28 +6,32 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/towpath-cdc/towpath/test/peers"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
-var (
-	seed  = flag.Uint64("seed", 0, "seed of the generated workload; 0 takes one from the clock")
-	steps = flag.Int("steps", 200, "statements of the generated workload, for each server")
-)
+var steps = flag.Int("steps", 200, "statements of the generated workload, for each server")
 
 // live plays statements while both servers read. Java Canal asks for a table's
 // definition when it meets its rows, so before a statement that changes
 // definitions everything has to be delivered.
 type live struct {
 	*session
-	db           *servers.Server
-	ours, theirs *follower
-	ticks        int
+	db    *servers.Server
+	pairs []pairOf
+	ticks int
 }
 
-// startLive begins to read a new file.
+// pairOf is one way of reading on both sides.
+type pairOf struct {
+	mode         string
+	ours, theirs *follower
+	rules        []difference
+}
+
+// startLive begins to read a new file: by its name, behind a set of GTIDs, and
+// with a history of tables in Java Canal.
 func startLive(t *testing.T, program string, db *servers.Server) *live {
 	t.Helper()
 	s, err := newSession(t.Context(), db)
@@ -35,19 +39,35 @@ func startLive(t *testing.T, program string, db *servers.Server) *live {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Quit() })
+	if err := s.exec("CREATE DATABASE d_first"); err != nil { // so that the set of GTIDs is never empty
+		t.Fatal(err)
+	}
 	from, err := here(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	from.gtid = ""
-	java := peers.StartJavaCanalWith(t, javaOptions, append([]string{"--dest", "example=" + db.Addr(), "--slave-id", "2000"}, from.flags()...)...)
-	port, _ := startTowpath(t, program, db, from)
+	file, set := place{file: from.file}, place{gtid: from.gtid}
+	flags := []string{"--dest", "file=" + db.Addr(), "--dest", "gtid=" + db.Addr(), "--dest", "history=" + db.Addr()}
+	flags = append(append(flags, "--for", "file", "--slave-id", "2000"), file.flags()...)
+	flags = append(append(flags, "--for", "gtid", "--slave-id", "2001"), set.flags()...)
+	// Canal wants a time with a history, but for nothing when there is a place.
+	flags = append(append(flags, "--for", "history", "--slave-id", "2002", "--tsdb", "--timestamp", "1"), file.flags()...)
+	java := peers.StartJavaCanalWith(t, javaOptions, flags...)
+	byFile, _ := startTowpath(t, program, db, file)
+	byGTID, _ := startTowpath(t, program, db, set)
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &live{session: s, db: db, ours: follow(ctx, "towpath", port, "example"), theirs: follow(ctx, "java canal", java, "example")}
+	ours := follow(ctx, "towpath", byFile, "example")
+	l := &live{session: s, db: db, pairs: []pairOf{
+		{"default", ours, follow(ctx, "java canal", java, "file"), nil},
+		{"GTID", follow(ctx, "towpath with GTIDs", byGTID, "example"), follow(ctx, "java canal with GTIDs", java, "gtid"), nil},
+		{"history", ours, follow(ctx, "java canal with a history", java, "history"), withHistory},
+	}}
 	t.Cleanup(func() {
 		cancel()
-		<-l.ours.done
-		<-l.theirs.done
+		for _, p := range l.pairs {
+			<-p.ours.done
+			<-p.theirs.done
+		}
 	})
 	if err := s.exec("CREATE DATABASE d_live DEFAULT CHARACTER SET utf8mb4", "CREATE TABLE d_live."+tick+" (n INT PRIMARY KEY)"); err != nil {
 		t.Fatal(err)
@@ -61,10 +81,15 @@ func (l *live) settle(ctx context.Context) error {
 	if err := l.exec(fmt.Sprintf("INSERT INTO d_live.%s VALUES (%d)", tick, l.ticks)); err != nil {
 		return err
 	}
-	if err := l.ours.await(ctx, l.ticks); err != nil {
-		return err
+	for _, p := range l.pairs {
+		if err := p.ours.await(ctx, l.ticks); err != nil {
+			return err
+		}
+		if err := p.theirs.await(ctx, l.ticks); err != nil {
+			return err
+		}
 	}
-	return l.theirs.await(ctx, l.ticks)
+	return nil
 }
 
 // changesTables says whether Java Canal's view of tables depends on when a
@@ -82,10 +107,7 @@ func changesTables(sql string) bool {
 // script of what people and tools do, then a workload from a seed.
 func TestLive(t *testing.T) {
 	program := build(t)
-	number := *seed
-	if number == 0 {
-		number = uint64(time.Now().UnixNano())
-	}
+	number := workloadSeed()
 	for _, k := range servers.Kinds {
 		t.Run(string(k), func(t *testing.T) {
 			t.Logf("the generated workload is that of -seed %d -steps %d", number, *steps)
@@ -96,7 +118,7 @@ func TestLive(t *testing.T) {
 				t.Fatal(err)
 			}
 			g := newGenerator(number, k)
-			all = append(all, g.setUp()...)
+			all = append(all, g.setUp("d_random")...)
 			for range *steps {
 				all = append(all, g.next()...)
 			}
@@ -118,9 +140,13 @@ func TestLive(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			ours, theirs := l.ours.taken(l.ticks), l.theirs.taken(l.ticks)
-			save(t, string(k)+"-live", ours, theirs)
-			compare(t, k, ours, theirs)
+			for _, p := range l.pairs {
+				t.Run(p.mode, func(t *testing.T) {
+					ours, theirs := p.ours.taken(l.ticks), p.theirs.taken(l.ticks)
+					save(t, string(k)+"-live-"+p.mode, ours, theirs)
+					compare(t, k, p.mode, ours, theirs, p.rules...)
+				})
+			}
 		})
 	}
 }

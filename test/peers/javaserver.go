@@ -72,6 +72,9 @@ func StartJavaServer(t testing.TB, javaOptions []string, args ...string) *JavaSe
 // Addr is host:port for clients, and how the server is called in ZooKeeper.
 func (s *JavaServer) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
+// Port is where it serves clients.
+func (s *JavaServer) Port() int { return s.port }
+
 // Kill ends the server with kill -9, if it runs.
 func (s *JavaServer) Kill() {
 	_ = s.cmd.Process.Kill() // it may have ended
