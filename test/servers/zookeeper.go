@@ -33,6 +33,9 @@ type ZooKeeperOptions struct {
 	TLS bool
 	// ClientCertificate makes those listeners demand a certificate of the client.
 	ClientCertificate bool
+	// Heap bounds the memory of each server, in MiB; 128 when 0. ZooKeeper keeps the
+	// last 500 transactions, each several times.
+	Heap int
 	// Config are more lines for every server's zoo.cfg.
 	Config []string
 }
@@ -187,6 +190,9 @@ func (z *ZooKeeper) launch(i int) error {
 		return nil
 	}
 	options := []string{"-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=1024", "-Dzookeeper.jmx.log4j.disable=true"}
+	if z.o.Heap > 0 {
+		options = append(options, fmt.Sprintf("-Xmx%dm", z.o.Heap)) // the last one counts
+	}
 	if z.keys != nil { // the only one that speaks TLS
 		options = append(options, "-Dzookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory")
 	}

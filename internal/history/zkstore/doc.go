@@ -13,10 +13,12 @@
 // It never changes: what shall change is written as another blob, and then the
 // head is set, in one transaction with whatever else belongs to it. What the head
 // does not name is not there: pieces of a snapshot that was not finished are
-// deleted by the next one who opens the history or writes to it.
+// deleted by the next one who opens the history or writes to it. Snapshots of the
+// same tables share a blob, so one that is taken every day takes no room where
+// nothing has changed.
 //
 // A change goes to the tail, which is written anew, one round trip. A tail of
-// 32 KiB is added to the last page, and a page of 256 KiB is followed by a new
+// 16 KiB is added to the last page, and a page of 256 KiB is followed by a new
 // one, so that thousands of changes are read in a few requests. No request is
 // larger than 768 KiB; ZooKeeper takes 1 MiB (jute.maxbuffer).
 //

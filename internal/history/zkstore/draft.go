@@ -13,11 +13,11 @@ import (
 const (
 	// A tail is added to a page when it would become longer than one of these, in
 	// bytes, compressed and not. They keep an Append short.
-	maxTail    = 32 << 10
-	maxTailRaw = 256 << 10
+	maxTail    = 16 << 10
+	maxTailRaw = 64 << 10
 	// A page gets no more when it would become longer than one of these.
 	maxPage    = maxPiece
-	maxPageRaw = 4 << 20
+	maxPageRaw = 1 << 20
 	// A change of this length has a page for itself.
 	bigChange = 128 << 10
 	// maxNode bounds the head and the state, compressed.
@@ -301,8 +301,14 @@ func (d *draft) addSnapshot(n history.Snapshot, c content) error {
 			return nil
 		}
 	}
+	added := snapshot{Snapshot: n, sum: c.sum}
+	if i := slices.IndexFunc(d.head.snapshots, func(old snapshot) bool { return bytes.Equal(old.sum, c.sum) }); i >= 0 {
+		added.blob = d.head.snapshots[i].blob
+	} else {
+		added.blob = d.addBlob(c.data)
+	}
 	d.head.snapshots = slices.DeleteFunc(d.head.snapshots, func(old snapshot) bool { return same(&old) })
-	added := snapshot{Snapshot: n, sum: c.sum, blob: d.addBlob(c.data)}
+	d.headDirty = true
 	added.ID = d.head.next
 	d.head.next++
 	d.head.snapshots = append(d.head.snapshots, added)

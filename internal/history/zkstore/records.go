@@ -27,8 +27,8 @@ type blob struct {
 
 // snapshot is a snapshot with its schemas in a blob.
 type snapshot struct {
-	history.Snapshot // without Schemas
-	sum              []byte
+	history.Snapshot        // without Schemas
+	sum              []byte // SHA-256 of what is in the blob
 	blob             blob
 }
 
@@ -85,7 +85,7 @@ func parseHead(b []byte) (head, error) {
 // check says what cannot be.
 func (h *head) check() error {
 	seen := map[int64]bool{}
-	for _, b := range h.blobs() {
+	for _, b := range h.blobs() { // only snapshots may share one
 		switch {
 		case b.id < 0 || b.id >= h.next || seen[b.id]:
 			return fmt.Errorf("blob %d, of less than %d", b.id, h.next)
@@ -104,11 +104,15 @@ func (h *head) check() error {
 	return nil
 }
 
-// blobs are all that the head names.
+// blobs are all that the head names. Snapshots of the same tables share one.
 func (h *head) blobs() []blob {
 	all := slices.Clone(h.pages)
+	shared := map[blob]bool{}
 	for _, s := range h.snapshots {
-		all = append(all, s.blob)
+		if !shared[s.blob] {
+			shared[s.blob] = true
+			all = append(all, s.blob)
+		}
 	}
 	return all
 }

@@ -171,6 +171,9 @@ func (s *Store) Close() error {
 // bind returns a context that ends with ctx, and with the Store.
 func (s *Store) bind(ctx context.Context) (context.Context, func()) {
 	bound, cancel := context.WithCancelCause(ctx)
+	if s.life.Err() != nil {
+		cancel(context.Cause(s.life)) // not some time later
+	}
 	stop := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
 	return bound, func() {
 		stop()

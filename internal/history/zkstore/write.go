@@ -202,7 +202,7 @@ func (s *Store) write(ctx context.Context, ops []zk.Op) ([]zk.Result, error) {
 		case err == nil:
 			return results, nil
 		case ctx.Err() != nil:
-			return nil, s.ended(ctx, err)
+			return nil, ended(ctx, err, doubt)
 		case errors.Is(err, zk.ErrConnectionLost):
 			doubt = err
 		case errors.Is(err, history.ErrNotOwner) && doubt != nil:
@@ -211,14 +211,17 @@ func (s *Store) write(ctx context.Context, ops []zk.Op) ([]zk.Result, error) {
 			return nil, err
 		}
 		if !rest(ctx, pause) {
-			return nil, s.ended(ctx, err)
+			return nil, ended(ctx, err, doubt)
 		}
 	}
 }
 
 // ended is why ctx has ended, with what kept the write from being done until then.
-func (s *Store) ended(ctx context.Context, err error) error {
+func ended(ctx context.Context, err, doubt error) error {
 	cause := context.Cause(ctx)
+	if doubt != nil && !errors.Is(err, zk.ErrConnectionLost) {
+		err = fmt.Errorf("%w; before that: %w", err, doubt)
+	}
 	if errors.Is(err, cause) {
 		return err
 	}
