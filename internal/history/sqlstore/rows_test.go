@@ -350,3 +350,37 @@ func FuzzColumns(f *testing.F) {
 		}
 	})
 }
+
+// TestExpireJavaSnapshots removes what Canal would of what it has written, but for
+// the newest: the one that the history begins with stays.
+func TestExpireJavaSnapshots(t *testing.T) {
+	for _, b := range backends(t) {
+		t.Run(b.name, func(t *testing.T) {
+			s := open(t, b.fresh(t))
+			for _, row := range []string{
+				"'example', '0', 0, '-1', -2, '{}', NULL)",
+				"'example', 'mysql-bin.000003', 200, '7', 1700000003000, '{}', NULL)",
+				"'example', 'mysql-bin.000003', 300, '7', 1700000004000, '{}', NULL)",
+				"'other', 'mysql-bin.000003', 200, '7', 1700000003000, '{}', NULL)",
+			} {
+				if _, err := s.db.ExecContext(t.Context(), javaSnapshot+row); err != nil {
+					t.Fatal(err)
+				}
+			}
+			const all = "SELECT destination, binlog_timestamp FROM meta_snapshot ORDER BY id"
+			for _, c := range []struct {
+				before int64
+				want   []string
+			}{
+				{1_700_000_003_000, []string{"example|-2", "example|1700000003000", "example|1700000004000", "other|1700000003000"}},
+				{1_700_000_003_001, []string{"example|-2", "example|1700000004000", "other|1700000003000"}},
+				{1_800_000_000_000, []string{"example|-2", "example|1700000004000", "other|1700000003000"}},
+			} {
+				if err := s.Expire(t.Context(), c.before); err != nil {
+					t.Fatal(err)
+				}
+				wantRows(t, s, all, c.want...)
+			}
+		})
+	}
+}
