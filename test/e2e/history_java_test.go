@@ -147,7 +147,8 @@ func TestJavaWritesHistory(t *testing.T) {
 	names := []string{"goods", "more", "others", "more"}
 	types := []string{"ALTER", "CREATE", "RENAME", "ERASE"}
 	last := first.offset
-	for i, c := range recorded(t, s, len(statements)) {
+	changes := recorded(t, s, len(statements))
+	for i, c := range changes {
 		if c.SQL != statements[i] || c.Schema != "jh" || c.Table != (ddl.Name{Schema: "jh", Table: names[i]}) || c.Type != types[i] || c.Loaded {
 			t.Errorf("the %d. change is %+v", i+1, c)
 		}
@@ -155,6 +156,11 @@ func TestJavaWritesHistory(t *testing.T) {
 			t.Errorf("the %d. change is at %+v", i+1, c.At)
 		}
 		last = c.At.Offset
+	}
+	then, err := history.Select(t.Context(), s, changes[2].At) // before the third one
+	if err != nil || then.Base == nil || !reflect.DeepEqual(then.Base.Schemas, schemas) || !reflect.DeepEqual(then.Changes, changes[:2]) ||
+		!reflect.DeepEqual(then.LaterChanges, []int64{changes[2].ID, changes[3].ID}) || then.LaterSnapshots != nil {
+		t.Errorf("before the third change there is %+v, %v", then, err)
 	}
 }
 
