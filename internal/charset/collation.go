@@ -129,6 +129,16 @@ var byCollation = sync.OnceValue(func() *[maxCollation]func() Decoder {
 	return &table
 })
 
+// Statement decodes a statement of the binlog from the character set of the client
+// that ran it, given as its collation, or else from ISO-8859-1, as Canal does.
+func Statement(sql []byte, collation uint16, known bool) string {
+	if !known {
+		return string(AppendLatin1(nil, sql))
+	}
+	d, _ := ByCollation(collation)
+	return string(d.Append(nil, sql))
+}
+
 // ByCollation finds the decoder that Canal uses for a MySQL collation id, which
 // says how the text of a query or a user variable is encoded. For an id that
 // Canal does not know it returns ISO-8859-1 and false; Canal does the same below

@@ -316,6 +316,7 @@ func groupKeys() []Key {
 // localKeys say which files are read in the place of a server's binlog, in the
 // words of Canal's LocalBinlogEventParser, for which Canal has no keys.
 var localKeys = instanceScope([]Key{
+	{Name: "towpath.instance.table.mismatch", Default: "hold", Effect: "what to do with rows of a table of which the names of the columns are not certain: hold (they are not delivered; the other tables go on; log, towpath check, metrics and admin tell from where on), mark (they are delivered with columns called @1, @2, …) or stop (nothing is delivered until a person acts, as in Canal). canal.instance.filter.table.error = true skips them. Towpath's own key"},
 	{Name: "towpath.instance.localBinlog.dir", Effect: "folder with binlog files to read in the place of a server's log. canal.instance.master.address is then the server that is asked for definitions of tables, and may be blank; its .journal.name, .position and .timestamp say where to start in the files. Towpath's own key"},
 	{Name: "towpath.instance.localBinlog.name", Effect: "name of the files without their number, such as mysql-bin; blank means the only series of binlog files in the folder. Towpath's own key"},
 	{Name: "towpath.instance.localBinlog.wait", Default: "true", Effect: "wait for more at the end of the newest file; false: read what there is, stay there, and serve clients (needWait in Canal). Towpath's own key"},

@@ -318,6 +318,7 @@ func (r *instanceReader) filters(in *Instance) {
 	in.FilterQueryDML = r.flag(prefix + "query.dml")
 	in.FilterQueryDDL = r.flag(prefix + "query.ddl")
 	in.FilterTableErr = r.flag(prefix + "table.error")
+	in.TableMismatch = mismatches[r.choice("towpath.instance.table.mismatch", true, "hold", "mark", "stop")]
 	in.FilterRows = r.flag(prefix + "rows")
 	in.FilterTxEntry = r.flag(prefix + "transaction.entry")
 	in.FilterDMLInsert = r.flag(prefix + "dml.insert")

@@ -191,6 +191,7 @@ type Instance struct {
 	FilterQueryDML  bool
 	FilterQueryDDL  bool
 	FilterTableErr  bool
+	TableMismatch   MismatchMode // towpath.instance.table.mismatch
 	FilterRows      bool
 	FilterTxEntry   bool
 	FilterDMLInsert bool
@@ -224,6 +225,19 @@ type History struct {
 
 	ZooKeeperLimit int64 // towpath.tsdb.zookeeper.limit: bytes it may take in ZooKeeper
 }
+
+// MismatchMode is what becomes of rows of which the names of the columns are not
+// certain.
+type MismatchMode int
+
+// The ways to deal with such rows.
+const (
+	MismatchHold MismatchMode = iota // they are held back
+	MismatchMark                     // they are delivered with made-up names
+	MismatchStop                     // nothing is delivered
+)
+
+var mismatches = map[string]MismatchMode{"hold": MismatchHold, "mark": MismatchMark, "stop": MismatchStop}
 
 // HistoryKind is a kind of store.
 type HistoryKind int

@@ -22,6 +22,19 @@ func (a *altered) see(t Type) { a.seen = append(a.seen, seen{kind: t}) }
 
 func (a *altered) add(i Item) { a.items = append(a.items, i) }
 
+// addColumn adds an item about a column, and those for the keys written at it.
+func (a *altered) addColumn(i Item) {
+	a.add(i)
+	a.addKeys(i.Column.keys(), i.Condition && i.Kind == AddColumn)
+}
+
+func (a *altered) addKeys(keys []Key, condition bool) {
+	for _, k := range keys {
+		k.IfNotExists = k.IfNotExists || condition
+		a.add(Item{Kind: AddKey, Key: k})
+	}
+}
+
 // alterTable reads ALTER TABLE to the end of the statement.
 func (p *parser) alterTable(currentSchema string) (*altered, error) {
 	p.advance() // ALTER
@@ -170,7 +183,7 @@ func (p *parser) alterAdd(a *altered) error {
 	if err := p.positioned(&item); err != nil {
 		return err
 	}
-	a.add(item)
+	a.addColumn(item)
 	return nil
 }
 
@@ -180,7 +193,9 @@ func (p *parser) alterAddKey(a *altered) error {
 	if err != nil || !ok {
 		return err
 	}
-	a.see(TypeCreateIndex)
+	if !key.Foreign {
+		a.see(TypeCreateIndex)
+	}
 	a.add(Item{Kind: AddKey, Key: key})
 	return nil
 }
@@ -194,9 +209,7 @@ func (p *parser) alterAddList(a *altered, condition bool) error {
 	for _, c := range t.Columns {
 		a.add(Item{Kind: AddColumn, Column: c, Condition: condition})
 	}
-	for _, k := range t.Keys {
-		a.add(Item{Kind: AddKey, Key: k})
-	}
+	a.addKeys(t.Keys, condition)
 	return nil
 }
 
@@ -291,7 +304,7 @@ func (p *parser) alterModify(a *altered) error {
 	}
 	item.Name = item.Column.Name
 	a.see(TypeAlter)
-	a.add(item)
+	a.addColumn(item)
 	return nil
 }
 
@@ -309,7 +322,7 @@ func (p *parser) alterChange(a *altered) error {
 		return err
 	}
 	a.see(TypeAlter)
-	a.add(item)
+	a.addColumn(item)
 	return nil
 }
 

@@ -59,14 +59,14 @@ func (p *parser) createChanges(currentSchema string) ([]Change, error) {
 		return []Change{{Kind: Create, Table: t.Name, Create: t}}, nil
 	}
 	p.advance()
-	p.accept("OR", "REPLACE")
+	replace := p.accept("OR", "REPLACE")
 	for p.acceptAny("ONLINE", "OFFLINE") {
 	}
 	switch {
 	case p.acceptAny("DATABASE", "SCHEMA"):
 		return p.createSchemaChange()
 	case p.atAny("UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR", "INDEX"):
-		return p.createIndexChange(currentSchema)
+		return p.createIndexChange(currentSchema, replace)
 	}
 	return nil, p.skipText() // a stored program lasts to the end
 }
@@ -117,7 +117,7 @@ func (p *parser) schemaOptions(charset *string) (err error) {
 	return nil
 }
 
-func (p *parser) createIndexChange(currentSchema string) ([]Change, error) {
+func (p *parser) createIndexChange(currentSchema string, replace bool) ([]Change, error) {
 	var key Key
 	if p.accept("UNIQUE") {
 		key.Kind = UniqueKey
@@ -126,7 +126,7 @@ func (p *parser) createIndexChange(currentSchema string) ([]Change, error) {
 	if err := p.expect("INDEX"); err != nil {
 		return nil, err
 	}
-	p.ifNotExists()
+	key.IfNotExists = p.ifNotExists()
 	name, err := p.ident()
 	if err != nil {
 		return nil, err
@@ -146,8 +146,11 @@ func (p *parser) createIndexChange(currentSchema string) ([]Change, error) {
 	if err := p.keyParts(&key); err != nil {
 		return nil, err
 	}
-	item := Item{Kind: AddKey, Key: key}
-	return []Change{{Kind: Alter, Table: table.name(currentSchema), Items: []Item{item}}}, p.skipStatement()
+	items := []Item{{Kind: AddKey, Key: key}}
+	if replace {
+		items = append(items, Item{Kind: DropKey, Name: key.Name, Condition: true})
+	}
+	return []Change{{Kind: Alter, Table: table.name(currentSchema), Items: items}}, p.skipStatement()
 }
 
 // alterChanges reads ALTER. A rename comes last, whatever its place: the other

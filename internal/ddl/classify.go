@@ -1,5 +1,7 @@
 package ddl
 
+import "strconv"
+
 // Type is what Canal calls a statement, with the numbers of its EventType.
 type Type int
 
@@ -17,6 +19,15 @@ const (
 	TypeCreateIndex Type = 10
 	TypeDropIndex   Type = 11
 )
+
+// String is the name that Canal's EventType has.
+func (t Type) String() string {
+	names := [...]string{"", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "ERASE", "QUERY", "TRUNCATE", "RENAME", "CINDEX", "DINDEX"}
+	if t <= 0 || int(t) >= len(names) {
+		return strconv.Itoa(int(t))
+	}
+	return names[t]
+}
 
 // Result is what Canal sees in a statement, with names as Canal spells them:
 // outer quotes taken off, doubled quotes inside kept. An empty name is one that

@@ -155,7 +155,23 @@ func (p *parser) element(t *CreateTable) error {
 		return p.errorf(", or )")
 	}
 	t.Columns = append(t.Columns, c)
+	t.Keys = append(t.Keys, c.keys()...)
 	return nil
+}
+
+// keys are the keys that are written at a column.
+func (c *Column) keys() []Key {
+	var all []Key
+	if c.Primary {
+		all = append(all, Key{Kind: PrimaryKey, Name: "PRIMARY", Columns: []string{c.Name}})
+	}
+	if c.Unique {
+		all = append(all, Key{Kind: UniqueKey, Columns: []string{c.Name}})
+	}
+	if c.Foreign {
+		all = append(all, Key{Foreign: true, Columns: []string{c.Name}})
+	}
+	return all
 }
 
 // atKey reports whether a key or constraint comes next, not a column.
@@ -180,12 +196,12 @@ func (p *parser) atElementEnd() bool {
 	return p.atEnd() || p.atSymbol(',') || p.atSymbol(')')
 }
 
-// key reads a key or constraint. It is false for what is not a key of the
-// table's own: foreign keys and checks.
+// key reads a key or constraint. It is false for what is no key: checks. A
+// foreign key gives the key that it brings.
 func (p *parser) key() (Key, bool, error) {
 	var k Key
 	if p.accept("CONSTRAINT") && !p.atAny("PRIMARY", "UNIQUE", "FOREIGN", "CHECK") {
-		p.ifNotExistsForeign()
+		k.IfNotExists = p.ifNotExistsForeign()
 		name, err := p.ident()
 		if err != nil {
 			return k, false, err
@@ -200,7 +216,7 @@ func (p *parser) key() (Key, bool, error) {
 		p.enforced = p.enforced || !p.atElementEnd()
 		return k, false, p.skipElement()
 	case p.accept("FOREIGN"):
-		return k, false, p.foreignKey()
+		return k, true, p.foreignKey(&k)
 	case p.accept("PRIMARY"):
 		k.Kind, k.Name = PrimaryKey, "PRIMARY"
 		if err := p.expect("KEY"); err != nil {
@@ -218,8 +234,26 @@ func (p *parser) key() (Key, bool, error) {
 	return k, true, p.keyBody(&k)
 }
 
-// foreignKey reads the rest of a foreign key.
-func (p *parser) foreignKey() error {
+// foreignKey reads the rest of a foreign key. The key that it brings is called
+// as the constraint, else as the foreign key itself.
+func (p *parser) foreignKey(k *Key) error {
+	k.Foreign = true
+	if err := p.expect("KEY"); err != nil {
+		return err
+	}
+	k.IfNotExists = p.ifNotExistsForeign() || k.IfNotExists
+	if !p.atSymbol('(') {
+		name, err := p.ident()
+		if err != nil {
+			return err
+		}
+		if k.Name == "" {
+			k.Name = name.real()
+		}
+	}
+	if err := p.keyParts(k); err != nil {
+		return err
+	}
 	for !p.atElementEnd() {
 		p.foreign = p.foreign || p.at("MATCH")
 		if err := p.skipOne(); err != nil {
@@ -231,7 +265,7 @@ func (p *parser) foreignKey() error {
 
 // keyBody reads name, columns and options of a key.
 func (p *parser) keyBody(k *Key) error {
-	p.ifNotExistsForeign()
+	k.IfNotExists = p.ifNotExistsForeign() || k.IfNotExists
 	if p.atIdent() && !p.at("USING") {
 		name, err := p.ident()
 		if err != nil {
@@ -309,6 +343,7 @@ func (p *parser) keyParts(k *Key) error {
 
 // functionalPart reads an expression and notes the names in it.
 func (p *parser) functionalPart(k *Key) error {
+	k.Computed = k.Computed || len(k.Columns) == 0
 	k.Expressions++
 	q := *p
 	if err := p.skipParens(); err != nil {
@@ -341,7 +376,13 @@ func (p *parser) column() (Column, error) {
 	if strings.EqualFold(c.Type.Name, "serial") {
 		c.NotNull, c.Unique = true, true
 	}
-	return c, p.columnAttributes(&c)
+	if err := p.columnAttributes(&c); err != nil {
+		return c, err
+	}
+	if c.counts { // NULL beside it has no effect
+		c.NotNull, c.Null = true, false
+	}
+	return c, nil
 }
 
 // columnAttributes reads what follows the type. Canal skips an executable
@@ -419,12 +460,16 @@ func (p *parser) rareAttribute(c *Column) error {
 			p.advance()
 		}
 		return nil
-	case p.acceptAny("AUTO_INCREMENT", "VIRTUAL", "STORED"):
+	case p.accept("AUTO_INCREMENT"):
+		c.counts = true
+		return nil
+	case p.acceptAny("VIRTUAL", "STORED"):
 		return nil
 	case p.acceptAny("COLUMN_FORMAT", "STORAGE"):
 		p.advance()
 		return nil
 	case p.accept("REFERENCES"):
+		c.Foreign = p.opts.Server.columnReferences()
 		return p.references()
 	case p.accept("CONSTRAINT"):
 		if !p.at("CHECK") {

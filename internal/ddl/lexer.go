@@ -7,10 +7,33 @@ type Options struct {
 	// ANSIQuotes and NoBackslashEscapes are the sql_mode flags of these names.
 	ANSIQuotes         bool
 	NoBackslashEscapes bool
+	RealAsFloat        bool // of types: see DataType.Real
+	Oracle             bool // MariaDB's, of types: see DataType.Oracle
 
 	// Server decides which executable comments (/*!80023 … */, /*M! … */) count
 	// as text. Its zero value takes all of them.
 	Server Server
+}
+
+// Flags of sql_mode that change how a statement is read (MySQL's and MariaDB's
+// query_options.h and sql_class.h). MariaDB alone has oracle.
+const (
+	modeRealAsFloat        = 1 << 0
+	modeANSIQuotes         = 1 << 2
+	modeOracle             = 1 << 9
+	modeNoBackslashEscapes = 1 << 20
+)
+
+// OptionsFor are the options for a statement that was run with a sql_mode, as
+// the number that query events have, on server s.
+func OptionsFor(sqlMode uint64, s Server) Options {
+	return Options{
+		ANSIQuotes:         sqlMode&modeANSIQuotes != 0,
+		NoBackslashEscapes: sqlMode&modeNoBackslashEscapes != 0,
+		RealAsFloat:        sqlMode&modeRealAsFloat != 0,
+		Oracle:             sqlMode&modeOracle != 0 && s.MariaDB,
+		Server:             s,
+	}
 }
 
 // Server is a database server by family and version.
@@ -33,6 +56,12 @@ func (s Server) executes(version int, maria bool) bool {
 		return false
 	}
 	return s.Version == 0 || version <= s.Version
+}
+
+// columnReferences reports whether the server makes a foreign key of REFERENCES
+// at a column; before it was read and forgotten.
+func (s Server) columnReferences() bool {
+	return s.MariaDB && s.Version >= 100500 || !s.MariaDB && s.Version >= 90000
 }
 
 type kind uint8

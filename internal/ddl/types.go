@@ -10,13 +10,15 @@ func (n Name) String() string { return n.Schema + "." + n.Table }
 type Column struct {
 	Name       string
 	Type       DataType
-	NotNull    bool // NOT NULL, or PRIMARY KEY at the column
+	NotNull    bool // NOT NULL, or what brings it: PRIMARY KEY or AUTO_INCREMENT at the column, SERIAL
 	Null       bool // NULL is written out
 	Primary    bool // PRIMARY KEY at the column
 	Unique     bool // UNIQUE at the column, or SERIAL
+	Foreign    bool // REFERENCES at the column, on a server that heeds it
 	Generated  bool // computed from other columns
 	Invisible  bool
 	Compressed bool // MariaDB's COMPRESSED
+	counts     bool // AUTO_INCREMENT
 }
 
 // Key is a key of a table.
@@ -25,6 +27,9 @@ type Key struct {
 	Name        string   // "" when the server chooses it
 	Columns     []string // with those that expressions mention
 	Expressions int      // parts that are expressions (functional key parts)
+	Computed    bool     // the first part is an expression
+	Foreign     bool     // brought by a foreign key: it gives way to a key that begins with its columns
+	IfNotExists bool     // MariaDB: left out when there is one of this name
 }
 
 // KeyKind tells keys apart.
@@ -41,7 +46,7 @@ const (
 type CreateTable struct {
 	Name        Name
 	Columns     []Column
-	Keys        []Key  // without the keys written at columns
+	Keys        []Key  // in the order written, with those at columns and of foreign keys
 	Charset     string // default character set of the table, lower case; "" when not named
 	IfNotExists bool
 	OrReplace   bool
@@ -81,7 +86,7 @@ type ItemKind int
 
 // Kinds of items of ALTER TABLE that change columns, keys or the name.
 const (
-	AddColumn      ItemKind = iota + 1 // Column at First, After or the end
+	AddColumn      ItemKind = iota + 1 // Column at First, After or the end; its keys are items of their own, as those of ChangeColumn
 	DropColumn                         // Name
 	ChangeColumn                       // Name becomes Column, in place or at First or After
 	RenameColumn                       // Name is called Column.Name

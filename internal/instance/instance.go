@@ -97,6 +97,9 @@ func Start(o Options) (*Instance, error) {
 	i.log.Info("TIMESTAMP values are printed in the time zone of the process, as in Canal", "zone", zoneName(c.TimeZone, time.Now()))
 	for _, m := range i.members {
 		i.wg.Go(func() { m.run(ctx) })
+		if c.History.Kind != config.HistoryOff {
+			i.wg.Go(func() { m.keepHistory(ctx) })
+		}
 	}
 	if o.Lease != nil {
 		i.wg.Go(func() { i.tellProgress(ctx) })
@@ -165,6 +168,9 @@ func (i *Instance) Stop() error {
 	i.log.Info(fmt.Sprintf("stop CannalInstance for null-%s ", i.o.Config.Destination))
 	i.cancel()
 	i.wg.Wait()
+	for _, m := range i.members {
+		m.closeHistory()
+	}
 	i.store.Close()
 	if err := i.meta.Close(); err != nil {
 		return fmt.Errorf("save the cursors of %s: %w", i.o.Config.Destination, err)

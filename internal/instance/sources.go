@@ -45,11 +45,12 @@ func (i *Instance) openMembers() error {
 			log = log.With("source", m.config.Master.Address)
 		}
 		var err error
-		if m.pipeline, err = pipeline.New(pipeline.Options{Instance: m.config, Store: shared, Logger: log, Source: m.number}); err != nil {
+		if m.pipeline, err = pipeline.New(pipeline.Options{Instance: m.config, Store: shared, Logger: log, Source: m.number, OpenHistory: m.historyOpener()}); err != nil {
 			return err
 		}
 		m.source = source.New(source.Options{
-			Instance: m.config, Handler: m.pipeline, Stored: m.stored, Resume: m.pipeline.Resume, Logger: log})
+			Instance: m.config, Handler: m.pipeline, Stored: m.stored, Resume: m.pipeline.Resume, Logger: log,
+			TableHistory: i.o.Config.History.Kind != config.HistoryOff})
 		i.members = append(i.members, m)
 	}
 	return nil

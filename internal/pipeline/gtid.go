@@ -18,6 +18,11 @@ type gtidState struct {
 	mset  *binlog.MariaGTIDSet
 	now   *entry.GTID // of the present transaction; shared by its tasks, never changed
 	err   error       // the initial set could not be read
+
+	// The last GTID event, in either mode.
+	last       []byte
+	lastType   binlog.EventType
+	lastServer uint32
 }
 
 func (g *gtidState) init(s source.Session) {
@@ -53,7 +58,27 @@ func (s *scanner) gtidEvent(h binlog.Header, body []byte) error {
 		}
 		s.inTransaction = !id.Standalone() || id.Flags&binlog.MariaPreparedXA != 0
 	}
+	s.gtid.last, s.gtid.lastType, s.gtid.lastServer = append(s.gtid.last[:0], body...), h.Type, h.ServerID
 	return s.gtid.event(h, body)
+}
+
+// text is the GTID of the transaction at hand; "" when it has none.
+func (g *gtidState) text() string {
+	switch g.lastType {
+	case binlog.EventGTID:
+		if e, err := binlog.ParseGTID(g.last); err == nil {
+			return e.GTID.String()
+		}
+	case binlog.EventGTIDTagged:
+		if e, err := binlog.ParseGTIDTagged(g.last); err == nil {
+			return e.GTID.String()
+		}
+	case binlog.EventMariaGTID:
+		if e, err := binlog.ParseMariaGTID(g.last, g.lastServer); err == nil {
+			return e.GTID.String()
+		}
+	}
+	return ""
 }
 
 // event takes a GTID event into the set.

@@ -70,7 +70,7 @@ func (s *scanner) transactionPayload(ctx context.Context, h binlog.Header, body 
 	if err := s.publishAndReopen(ctx, outerChunk); err != nil {
 		return err
 	}
-	s.outer = &h
+	s.outer, s.inner = &h, 0
 	err = s.payloadEvents(ctx, r)
 	s.outer = nil
 	if err != nil {

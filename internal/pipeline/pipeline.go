@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/ddl"
 	"github.com/towpath-cdc/towpath/internal/filter"
+	"github.com/towpath-cdc/towpath/internal/history"
 	"github.com/towpath-cdc/towpath/internal/schema"
 	"github.com/towpath-cdc/towpath/internal/source"
 	"github.com/towpath-cdc/towpath/internal/store"
@@ -33,6 +35,10 @@ type Options struct {
 	// Source is the number of the source among several that share the store, from 1
 	// on; 0 for one that is alone. With a number transactions are put as a whole.
 	Source int
+
+	// OpenHistory opens where the definitions of tables are kept; nil when they are
+	// not kept. It is called when the first dump begins, and again while it fails.
+	OpenHistory func(ctx context.Context) (history.Log, error)
 }
 
 // Pipeline is the middle of one instance. It is a source.Handler: Start, Chunk
@@ -46,16 +52,18 @@ type Pipeline struct {
 	names   atomic.Pointer[nameFilter]
 
 	// Used by the source's goroutine.
-	dump       *dump // between Start and Stop
-	loader     sessionLoader
+	dump       *dump           // between Start and Stop
 	tracker    *schema.Tracker // replaced under mu, which others than the source's goroutine hold to see it
 	server     string          // what the tracker's tables belong to
 	scannedDDL uint64          // statements the tracker has followed
+	keeper     keeper
+	begun      bool // the tracker knows what the history says of the place of the dump
 	unknowns   map[unknownThing]bool
 
 	mu        sync.Mutex
 	begin     *store.Place    // where the first dump began
 	resume    binlog.Position // behind the last boundary that was put
+	resumeLog string          // whose log that is of: history.Place.Origin
 	resumeDDL uint64          // scannedDDL at that place
 
 	stats counters
@@ -68,6 +76,8 @@ type counters struct {
 	publishWait   atomic.Int64 // nanoseconds
 	storeWait     atomic.Int64 // nanoseconds
 	skippedRows   atomic.Int64
+	healed        atomic.Int64
+	heldRows      atomic.Int64
 }
 
 // Stats are counters since New.
@@ -77,6 +87,8 @@ type Stats struct {
 	PublishWait  time.Duration // that the source's goroutine waited for a free worker
 	StoreWait    time.Duration // that workers waited for room in the store
 	SkippedRows  int64         // rows events skipped because their table could not be resolved
+	Healed       int64         // times that what was known of a table did not fit its rows, and something that does was found
+	HeldRows     int64         // rows events of tables in quarantine
 }
 
 // New builds a pipeline; nothing is started. It fails when a filter or the
@@ -98,6 +110,8 @@ func New(o Options) (*Pipeline, error) {
 	p.fields = filter.ParseFields(o.Instance.WhiteField, o.Instance.BlackField)
 	p.names.Store(names)
 	p.stats.lastEventTime.Store(time.Now().UnixMilli())
+	p.keeper.p = p
+	p.keeper.life, p.keeper.end = context.WithCancel(context.Background())
 	return p, nil
 }
 
@@ -153,6 +167,8 @@ func (p *Pipeline) Stats() Stats {
 		PublishWait:  time.Duration(p.stats.publishWait.Load()),
 		StoreWait:    time.Duration(p.stats.storeWait.Load()),
 		SkippedRows:  p.stats.skippedRows.Load(),
+		Healed:       p.stats.healed.Load(),
+		HeldRows:     p.stats.heldRows.Load(),
 	}
 }
 
@@ -169,7 +185,8 @@ type dump struct {
 	group  grouper // guarded by having the turn
 	whole  *holder // the same; nil for a source that is alone
 	origin *store.Origin
-	huge   int // bytes of huge chunks since their memory was last given back
+	log    string // whose log is read: history.Place.Origin
+	huge   int    // bytes of huge chunks since their memory was last given back
 
 	scan scanner
 }
@@ -191,7 +208,11 @@ func (p *Pipeline) Start(ctx context.Context, s source.Session) error {
 	first := make(chan struct{})
 	close(first)
 	d.last = first
-	p.prepareTracker(s)
+	if err := p.prepareTracker(ctx, s); err != nil {
+		d.cancel(err)
+		return err
+	}
+	d.log = p.keeper.origin
 	d.scan.init(d)
 	if !p.o.Instance.Parallel {
 		d.inline = &worker{d: d}
@@ -206,29 +227,80 @@ func (p *Pipeline) Start(ctx context.Context, s source.Session) error {
 	return nil
 }
 
-// sessionLoader loads table definitions through the session of the dump at hand.
-type sessionLoader struct{ schema.Loader }
-
 // prepareTracker makes the tracker ready for a dump. What it knows from the
 // stream still holds when the dump goes on exactly where the store ends, on the
 // same server.
-func (p *Pipeline) prepareTracker(s source.Session) {
-	p.loader.Loader = s.Tables
-	id := s.Address + " " + s.Server.Version
+func (p *Pipeline) prepareTracker(ctx context.Context, s source.Session) error {
+	id := s.Address + " " + s.Server.Version + " " + s.Server.ServerUUID
 	if p.tracker == nil || id != p.server {
 		p.server = id
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.tracker = schema.NewTracker(&p.loader, schema.Options{
+		p.keeper.origin = cmp.Or(s.Server.ServerUUID, s.Address)
+		t := schema.NewTracker(s.Tables, schema.Options{
 			Server: ddl.VersionOf(s.Server.Version), LowerCaseTableNames: s.Server.LowerCaseTableNames,
 			HiddenKey: s.Server.RDS || s.Server.PolarX, RDS: s.Server.RDS,
+			Loaded: p.keeper.loaded, Healed: p.healed,
 		})
-		return
+		p.mu.Lock()
+		p.tracker = t
+		p.mu.Unlock()
+		return p.beginHistory(ctx, s)
 	}
+	p.tracker.SetLoader(s.Tables)
 	p.mu.Lock()
-	same := p.resumeDDL == p.scannedDDL && p.resume.File == s.Position.File && p.resume.Offset == s.Position.Offset
+	same := p.begun && p.resumeDDL == p.scannedDDL && p.resume.File == s.Position.File && p.resume.Offset == s.Position.Offset
 	p.mu.Unlock()
 	p.tracker.Reset(same)
+	if same {
+		return nil
+	}
+	return p.beginHistory(ctx, s)
+}
+
+func (p *Pipeline) beginHistory(ctx context.Context, s source.Session) error {
+	p.begun = false
+	err := p.keeper.begin(ctx, s)
+	p.begun = err == nil
+	return err
+}
+
+// healed says that what was known of a table did not fit its rows.
+func (p *Pipeline) healed(name ddl.Name, reason string) {
+	p.stats.healed.Add(1)
+	p.o.Logger.Warn("what was known of a table does not fit its rows; they are decoded with what the source tells: was it altered with sql_log_bin=0?",
+		"table", name.String(), "reason", reason)
+}
+
+// HistoryStats tell how the history of the tables is doing.
+func (p *Pipeline) HistoryStats() HistoryStats {
+	p.keeper.mu.Lock()
+	defer p.keeper.mu.Unlock()
+	return p.keeper.stats
+}
+
+// WantSnapshot has a snapshot of the tables written to the history at the next
+// chance, if they have changed since the last one.
+func (p *Pipeline) WantSnapshot() { p.keeper.due.Store(true) }
+
+// SaveProgress notes in the history how far it is complete, so that a start further
+// on knows what it has to look at. It is for a clock, and for the end.
+func (p *Pipeline) SaveProgress(ctx context.Context) error {
+	p.mu.Lock()
+	at := history.Place{Origin: p.resumeLog, Position: p.resume}
+	p.mu.Unlock()
+	if at.IsZero() {
+		return nil
+	}
+	return p.keeper.setTip(ctx, at)
+}
+
+// Close closes the history. It is called when the Pipeline is not used any more.
+func (p *Pipeline) Close() error {
+	p.keeper.end()
+	p.keeper.writing.Wait()
+	if l := p.keeper.log.Swap(nil); l != nil {
+		return (*l).Close()
+	}
+	return nil
 }
 
 // Stop implements source.Handler. It returns when nothing will be put any more.

@@ -12,6 +12,7 @@ import (
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/ddl"
 	"github.com/towpath-cdc/towpath/internal/entry"
+	"github.com/towpath-cdc/towpath/internal/schema"
 	"github.com/towpath-cdc/towpath/internal/value"
 )
 
@@ -64,17 +65,8 @@ func (s *scanner) xa(h binlog.Header, t entry.EventType, sql, keyword string) {
 // sqlText is the text of a statement, decoded from the charset of the client
 // that ran it.
 func (s *scanner) sqlText(q *binlog.Query) string {
-	if !q.HasCharset {
-		return s.text8859(q.SQL)
-	}
-	cs, ok := charset.ByCollation(q.ClientCollation)
-	if !ok {
-		s.d.p.o.Logger.Debug("statement in an unknown character set is read as ISO-8859-1", "collation", q.ClientCollation)
-	}
-	return string(cs.Append(nil, q.SQL))
+	return charset.Statement(q.SQL, q.ClientCollation, q.HasCharset)
 }
-
-func (s *scanner) text8859(b []byte) string { return string(charset.AppendLatin1(nil, b)) }
 
 // statement scans a statement that is no transaction mark: DDL, or DML in
 // statement format.
@@ -84,7 +76,10 @@ func (s *scanner) statement(ctx context.Context, h binlog.Header, q *binlog.Quer
 	results := ddl.Classify(sql, current, ddlMode(o))
 	isDML := len(results) > 0 && isDML(results[0].Type)
 	if !isDML {
-		s.tables.apply(ctx, sql, current, q.SQLMode, s.position(h))
+		st := schema.Statement{Position: s.position(h), Schema: current, SQL: sql, SQLMode: q.SQLMode}
+		if err := s.tables.apply(ctx, st, s.gtid.text()); err != nil {
+			return err
+		}
 	}
 	if o.FilterQueryDDL || !s.wantsAny(o, results) {
 		s.boundaryOutside(h)

@@ -30,6 +30,7 @@ type scanner struct {
 	inTransaction bool // between BEGIN and its end: no boundaries
 	job           *job
 	outer         *binlog.Header // of the payload whose events are being scanned
+	inner         int            // events of it that came
 	payload       payloadReader
 }
 
@@ -98,6 +99,9 @@ func (s *scanner) dispatch(ctx context.Context, h binlog.Header, ev []byte) erro
 	if s.outer != nil && !mayBePacked(h.Type) {
 		return errors.New("has no place there")
 	}
+	if s.outer != nil {
+		s.inner++
+	}
 	if h.Type == binlog.EventFormatDescription {
 		return s.formatDescription(ctx, ev)
 	}
@@ -106,6 +110,7 @@ func (s *scanner) dispatch(ctx context.Context, h binlog.Header, ev []byte) erro
 		return err
 	}
 	s.seeWhetherDone(h)
+	s.snapshot(h)
 	switch h.Type {
 	case binlog.EventTableMap:
 		return s.tables.add(body, s.format)
@@ -198,6 +203,39 @@ func (s *scanner) position(h binlog.Header) binlog.Position {
 	return binlog.Position{File: s.file, Offset: c.Offset, Timestamp: int64(h.Timestamp) * 1000, ServerID: int64(h.ServerID)}
 }
 
+// loadPlace is where a definition that rows need is read. The events of a compressed
+// transaction all stand where the payload does; they are told apart by their number
+// in it, so that the history has a place for each.
+func (s *scanner) loadPlace(h binlog.Header) binlog.Position {
+	p := s.position(h)
+	if s.outer != nil {
+		p.Offset += int64(s.inner)
+	}
+	return p
+}
+
+// beginsGroup says whether an event tells the GTID of what follows.
+func beginsGroup(t binlog.EventType) bool {
+	return t == binlog.EventGTID || t == binlog.EventAnonymousGTID || t == binlog.EventGTIDTagged || t == binlog.EventMariaGTID
+}
+
+// snapshot writes a snapshot of the tables if one is due and the event begins
+// something new.
+func (s *scanner) snapshot(h binlog.Header) {
+	k := &s.d.p.keeper
+	if !k.due.Load() || s.inTransaction || s.outer != nil || h.LogPos == 0 || h.Flags&binlog.FlagArtificial != 0 {
+		return
+	}
+	at := k.place(s.position(h))
+	if c := s.gtid.current(); c != nil {
+		if !beginsGroup(h.Type) {
+			return // the set has the transaction already
+		}
+		at.GTIDSet = c.Set
+	}
+	k.image(at)
+}
+
 func (s *scanner) place(h binlog.Header) string { return fmt.Sprintf("%s:%d", s.file, h.Start()) }
 
 // formatDescription takes the layout of the events that follow. What was scanned
@@ -283,7 +321,7 @@ func (s *scanner) rows(ctx context.Context, h binlog.Header, body []byte) error 
 	if o.FilterRows || filteredKind(o, h.Type) {
 		return nil
 	}
-	plan, ok, err := s.tables.plan(ctx, h, body, s.format)
+	plan, ok, err := s.tables.plan(ctx, h, body, s.format, s.loadPlace(h))
 	if err != nil || !ok {
 		return err
 	}

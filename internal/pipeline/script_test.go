@@ -169,6 +169,8 @@ func (s *scanScript) option(o *config.Instance, name, value string) {
 	switch name {
 	case "filter.regex":
 		o.WhiteRegex = value
+	case "table.mismatch":
+		o.TableMismatch = map[string]config.MismatchMode{"mark": config.MismatchMark, "stop": config.MismatchStop}[value]
 	case "filter.black.regex":
 		o.BlackRegex = value
 	case "filter.druid.ddl":

@@ -43,7 +43,9 @@ type mapped struct {
 	changes  uint64 // of tableMaps when it was resolved
 	names    *nameFilter
 	table    *schema.Table
-	plan     *entry.Plan // nil when the rows are not wanted
+	plan     *entry.Plan // nil when the rows are not wanted, or held back
+	held     bool        // the rows are in quarantine
+	name     tableName
 }
 
 func (t *tableMaps) init(d *dump) {
@@ -96,9 +98,9 @@ func tableID(body []byte, f *binlog.FormatDescription, typ binlog.EventType) (ui
 	return binary.LittleEndian.Uint64(b[:]), true
 }
 
-// plan returns how the rows of an event are encoded. It is false when nobody
-// wants them.
-func (t *tableMaps) plan(ctx context.Context, h binlog.Header, body []byte, f *binlog.FormatDescription) (*entry.Plan, bool, error) {
+// plan returns how the rows of an event at a place are encoded. It is false when
+// nobody wants them, or nobody can have them.
+func (t *tableMaps) plan(ctx context.Context, h binlog.Header, body []byte, f *binlog.FormatDescription, at binlog.Position) (*entry.Plan, bool, error) {
 	id, ok := tableID(body, f, h.Type)
 	if !ok {
 		return nil, false, fmt.Errorf("rows event of %d bytes", len(body))
@@ -111,42 +113,48 @@ func (t *tableMaps) plan(ctx context.Context, h binlog.Header, body []byte, f *b
 		return nil, false, fmt.Errorf("rows of table id %d, which no table map has announced: %w", id, source.ErrNeedTransactionStart)
 	}
 	names := t.d.p.names.Load()
-	if m.resolved && m.changes == t.changes && m.names == names {
-		return m.plan, m.plan != nil, nil
+	if !m.resolved || m.changes != t.changes || m.names != names {
+		if err := t.resolve(ctx, m, names, at); err != nil {
+			return nil, false, err
+		}
+		m.resolved, m.changes, m.names = true, t.changes, names
 	}
-	if err := t.resolve(ctx, m, names); err != nil {
-		return nil, false, err
+	if m.held {
+		t.d.p.keeper.counted(m.name)
 	}
-	m.resolved, m.changes, m.names = true, t.changes, names
 	return m.plan, m.plan != nil, nil
 }
 
 // resolve finds the table of a map and prepares its plan.
-func (t *tableMaps) resolve(ctx context.Context, m *mapped, names *nameFilter) error {
+func (t *tableMaps) resolve(ctx context.Context, m *mapped, names *nameFilter, at binlog.Position) error {
 	name, err := t.names(m)
 	if err != nil {
 		return err
 	}
+	m.name, m.held = name, false
 	if !names.wants(name.schema, name.table) {
 		m.plan, m.table = nil, nil
 		return nil
 	}
 	if m.err != nil {
-		return t.unresolved(m, name, m.err)
+		return t.unresolved(ctx, m, name, at, m.err)
 	}
-	table, err := t.d.p.tracker.Table(ctx, name.schema, name.table, m.m)
+	table, err := t.d.p.tracker.Table(ctx, name.schema, name.table, m.m, at)
 	if err != nil {
-		return t.unresolved(m, name, err)
+		return t.unresolved(ctx, m, name, at, err)
 	}
-	if m.plan != nil && m.table == table {
-		return nil
+	if m.plan == nil || m.table != table {
+		if m.plan, err = t.newPlan(table, m.m); err != nil {
+			return t.unresolved(ctx, m, name, at, err)
+		}
+		m.table = table
+		t.unknownMetadata(m.m, name)
 	}
-	if m.plan, err = entry.NewPlan(table, m.m, t.options); err != nil {
-		return t.unresolved(m, name, err)
-	}
-	m.table = table
-	t.unknownMetadata(m.m, name)
-	return nil
+	return t.release(ctx, name, at)
+}
+
+func (t *tableMaps) newPlan(table *schema.Table, m *binlog.TableMap) (*entry.Plan, error) {
+	return entry.NewPlan(table, m, t.options)
 }
 
 // tableName is the name of a table in the connection's charset.
@@ -166,45 +174,16 @@ func (t *tableMaps) names(m *mapped) (tableName, error) {
 
 func (t *tableMaps) text(b []byte) string { return string(t.d.p.charset.Append(nil, b)) }
 
-// unresolved decides about a table whose rows cannot be decoded. With
-// canal.instance.filter.table.error the rows are skipped; otherwise the error
-// ends the dump, for losing rows silently is worse than standing still.
-func (t *tableMaps) unresolved(m *mapped, n tableName, err error) error {
-	if err == nil {
-		return nil
-	}
-	if t.d.p.o.Instance.FilterTableErr && isTableError(err) {
-		m.plan, m.table = nil, nil
-		t.d.p.stats.skippedRows.Add(1)
-		if key := n.schema + "." + n.table; !t.warned[key] {
-			t.warned[key] = true
-			t.d.p.o.Logger.Warn("rows of a table are skipped, because canal.instance.filter.table.error is on",
-				"table", key, "error", err)
-		}
-		return nil
-	}
-	return fmt.Errorf("table %s.%s cannot be decoded: %w; to go on without it add it to canal.instance.filter.black.regex, or set canal.instance.filter.table.error=true to skip all such tables", n.schema, n.table, err)
-}
-
-// apply follows a statement that may change tables. One that is not understood
-// is no reason to stop: its tables are loaded anew when rows show them.
-func (t *tableMaps) apply(ctx context.Context, sql, current string, mode uint64, at binlog.Position) {
+// apply follows a statement that may change tables.
+func (t *tableMaps) apply(ctx context.Context, st schema.Statement, gtid string) error {
 	t.changes++
 	t.d.p.scannedDDL++
-	t.d.p.tracker.Follow(schema.Change{Position: at, SQL: sql})
-	defer t.d.p.tracker.Follow(schema.Change{})
-	if err := t.d.p.tracker.ApplyMode(ctx, sql, current, mode); err != nil {
-		t.d.p.o.Logger.Warn("a statement is not understood; definitions of its tables are read from the source when they are needed",
-			"position", at.String(), "statement", abbreviate(sql), "error", err)
-	}
+	return t.d.p.keeper.apply(ctx, st, gtid)
 }
 
-// isTableError says whether an error is about one table, not about the
-// connection to the source.
-func isTableError(err error) bool {
+// isColumnError says whether a plan could not be made for the columns of a table.
+func isColumnError(err error) bool {
 	var count *entry.ColumnCountError
-	var unknown *binlog.ColumnTypeError
 	var unsupported *entry.UnsupportedTypeError
-	return errors.Is(err, schema.ErrNoTable) || errors.Is(err, schema.ErrNoPrivilege) || errors.Is(err, schema.ErrMismatch) ||
-		errors.As(err, &count) || errors.As(err, &unknown) || errors.As(err, &unsupported)
+	return errors.As(err, &count) || errors.As(err, &unsupported)
 }

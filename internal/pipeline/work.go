@@ -227,7 +227,7 @@ func (w *worker) deliver(j *job) error {
 	}
 	if !resume.IsZero() {
 		d.p.mu.Lock()
-		d.p.resume, d.p.resumeDDL = resume, ddl
+		d.p.resume, d.p.resumeDDL, d.p.resumeLog = resume, ddl, d.log
 		d.p.mu.Unlock()
 	}
 	return j.err

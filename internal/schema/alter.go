@@ -166,32 +166,41 @@ func (a *alteration) place(list, visible []Column, item *ddl.Item) ([]Column, er
 	return slices.Insert(list, at, a.newColumn(item)), nil
 }
 
-// keys renames columns in keys, drops and adds keys.
+// keys renames columns in keys, drops and renames keys, and adds new ones.
 func (a *alteration) keys() {
 	d := a.def
-	for i := range d.keys {
-		d.keys[i].Columns = a.keyColumns(d.keys[i].Columns)
+	old := d.keys
+	d.keys = nil
+	for _, k := range old {
+		if a.keyStays(&k) {
+			k.Columns = a.keyColumns(k.Columns)
+			if len(k.Columns) > 0 || k.Expressions > 0 {
+				d.keys = append(d.keys, k)
+			}
+		}
 	}
-	d.keys = slices.DeleteFunc(d.keys, func(k ddl.Key) bool { return len(k.Columns) == 0 && k.Expressions == 0 })
+	var added []ddl.Key
 	for _, item := range a.items {
-		if item.Kind == ddl.DropKey {
-			if i := d.findKey(item.Name); i >= 0 {
-				d.keys = slices.Delete(d.keys, i, i+1)
-			}
+		if item.Kind == ddl.AddKey {
+			added = append(added, item.Key)
 		}
 	}
-	for i := range a.items {
-		switch item := &a.items[i]; item.Kind {
-		case ddl.AddKey:
-			d.addKey(item.Key)
-		case ddl.AddColumn, ddl.ChangeColumn:
-			d.addColumnKeys(&item.Column)
-		case ddl.RenameKey:
-			if i := d.findKey(item.Name); i >= 0 {
-				d.keys[i].Name = intern(item.Key.Name)
-			}
+	d.addKeys(added)
+}
+
+// keyStays renames a key as an item says. It is false if one drops it.
+func (a *alteration) keyStays(k *ddl.Key) bool {
+	for _, item := range a.items {
+		switch {
+		case item.Kind != ddl.DropKey && item.Kind != ddl.RenameKey || !strings.EqualFold(item.Name, k.Name):
+			continue
+		case item.Kind == ddl.DropKey:
+			return false
 		}
+		k.Name = intern(item.Key.Name)
+		break // another item may be about a key that had the new name
 	}
+	return true
 }
 
 // keyColumns follows the columns of a key through the items.

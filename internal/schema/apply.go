@@ -3,38 +3,30 @@ package schema
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/towpath-cdc/towpath/internal/ddl"
 )
 
-// Flags of sql_mode that change how a statement is read (MySQL's query_options.h).
-const (
-	modeANSIQuotes         = 1 << 2
-	modeNoBackslashEscapes = 1 << 20
-)
-
 // Apply follows a statement of the stream, as ApplyMode does with the default sql_mode.
 func (t *Tracker) Apply(ctx context.Context, sql, currentSchema string) error {
-	return t.ApplyMode(ctx, sql, currentSchema, 0)
+	_, err := t.ApplyMode(ctx, sql, currentSchema, 0)
+	return err
 }
 
 // ApplyMode follows a statement of the stream, written with the given
 // sql_mode. currentSchema is the session's. It never loads anything. An error
 // says that the statement could not be understood; the tables it is about have
 // been forgotten then and are loaded again when they are needed, so the stream
-// can go on.
-func (t *Tracker) ApplyMode(_ context.Context, sql, currentSchema string, sqlMode uint64) error {
-	changes, err := ddl.Changes(sql, currentSchema, ddl.Options{
-		ANSIQuotes:         sqlMode&modeANSIQuotes != 0,
-		NoBackslashEscapes: sqlMode&modeNoBackslashEscapes != 0,
-		Server:             t.opts.Server,
-	})
+// can go on. about says whether it is about tables or schemas at all.
+func (t *Tracker) ApplyMode(_ context.Context, sql, currentSchema string, sqlMode uint64) (about bool, err error) {
+	changes, err := ddl.Changes(sql, currentSchema, ddl.OptionsFor(sqlMode, t.opts.Server))
 	if len(changes) > 0 {
 		clear(t.resolved)
 	}
-	if err != nil && len(changes) == 0 && strings.Contains(strings.ToLower(sql), "table") {
-		t.Reset(false)
+	about = len(changes) > 0
+	if err != nil && len(changes) == 0 && mentions(sql, "table") {
+		t.forgetMentioned(sql)
+		about = true
 	}
 	for i := range changes {
 		if e := t.apply(&changes[i]); e != nil && err == nil {
@@ -42,9 +34,19 @@ func (t *Tracker) ApplyMode(_ context.Context, sql, currentSchema string, sqlMod
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("follow statement: %w", err)
+		return about, fmt.Errorf("follow statement: %w", err)
 	}
-	return nil
+	return about, nil
+}
+
+// forgetMentioned forgets the tables of which the names stand in a statement.
+func (t *Tracker) forgetMentioned(sql string) {
+	clear(t.resolved)
+	for name := range t.tables {
+		if mentions(sql, name.Table) {
+			t.forget(name)
+		}
+	}
 }
 
 // apply makes one change.

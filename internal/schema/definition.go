@@ -44,11 +44,8 @@ func define(t *ddl.CreateTable, name ddl.Name, s ddl.Server, live bool) *definit
 	}
 	for i := range t.Columns {
 		d.table.Columns = append(d.table.Columns, newColumn(&t.Columns[i], s, t.Charset, live))
-		d.addColumnKeys(&t.Columns[i])
 	}
-	for _, k := range t.Keys {
-		d.addKey(k)
-	}
+	d.addKeys(t.Keys)
 	if t.Versioned {
 		d.version()
 	}
@@ -78,39 +75,81 @@ func (d *definition) version() {
 	d.hidden = len(versionColumns)
 }
 
-// addColumnKeys adds the keys that are written at a column.
-func (d *definition) addColumnKeys(c *ddl.Column) {
-	if c.Primary {
-		d.addKey(ddl.Key{Kind: ddl.PrimaryKey, Name: "PRIMARY", Columns: []string{c.Name}})
+// maxKeys is more than a table can have: 64, or 128 if MySQL was built so.
+const maxKeys = 256
+
+// addKeys adds keys in the order written. Those of foreign keys give way to
+// others before names are chosen (mysql_prepare_create_table).
+func (d *definition) addKeys(keys []ddl.Key) {
+	old := len(d.keys)
+	d.keys = slices.Concat(d.keys, keys[:min(len(keys), maxKeys)])
+	served := make([]bool, len(d.keys))
+	for i := range d.keys {
+		served[i] = d.keys[i].Foreign && d.serves(i, served)
 	}
-	if c.Unique {
-		d.addKey(ddl.Key{Kind: ddl.UniqueKey, Columns: []string{c.Name}})
+	all := d.keys
+	d.keys = nil
+	for i, k := range all {
+		switch {
+		case served[i], len(k.Columns) == 0 && k.Expressions == 0, i >= old && k.IfNotExists && d.hasKey(&k):
+			continue
+		case i >= old:
+			d.nameKey(&k)
+		}
+		d.keys = append(d.keys, k)
 	}
 }
 
-// addKey adds a key if it matters here. One without name is called after its
-// first column, with a number if that is taken (make_unique_key_name).
-func (d *definition) addKey(k ddl.Key) {
-	if k.Kind == ddl.OtherKey && k.Expressions == 0 || len(k.Columns) == 0 && k.Expressions == 0 {
-		return
+// serves reports whether another key makes that of a foreign key unnecessary: it
+// begins with the same columns. Of equal ones the last stays.
+func (d *definition) serves(foreign int, served []bool) bool {
+	f := &d.keys[foreign]
+	for i := range d.keys {
+		k := &d.keys[i]
+		if i == foreign || served[i] || len(k.Columns) < len(f.Columns) || k.Expressions > 0 ||
+			k.Foreign && len(k.Columns) == len(f.Columns) && i < foreign {
+			continue
+		}
+		if slices.EqualFunc(f.Columns, k.Columns[:len(f.Columns)], strings.EqualFold) {
+			return true
+		}
 	}
+	return false
+}
+
+// hasKey reports whether a key with IF NOT EXISTS is there already. One without
+// name is looked for by its first column.
+func (d *definition) hasKey(k *ddl.Key) bool {
+	name := k.Name
+	if name == "" && len(k.Columns) > 0 {
+		name = k.Columns[0]
+	}
+	return d.findKey(name) >= 0
+}
+
+// nameKey calls the columns of a new key as the table does, and gives it a name
+// if it has none: that of its first column, with a number if that is taken
+// (make_unique_key_name).
+func (d *definition) nameKey(k *ddl.Key) {
 	columns := make([]string, len(k.Columns))
 	for i, c := range k.Columns {
 		columns[i] = intern(c)
+		if n := find(d.table.Columns, c); n >= 0 {
+			columns[i] = d.table.Columns[n].Name
+		}
 	}
 	k.Columns = columns
 	if k.Name == "" {
 		base := "functional_index"
-		if k.Expressions == 0 {
+		if !k.Computed {
 			base = columns[0]
 		}
 		k.Name = base
-		for n := 2; d.findKey(k.Name) >= 0; n++ {
+		for n := 2; d.findKey(k.Name) >= 0 || strings.EqualFold(k.Name, "PRIMARY"); n++ {
 			k.Name = fmt.Sprintf("%s_%d", base, n)
 		}
 	}
 	k.Name = intern(k.Name)
-	d.keys = append(d.keys, k)
 }
 
 func (d *definition) findKey(name string) int {

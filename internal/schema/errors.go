@@ -18,6 +18,12 @@ var (
 	ErrMismatch = errors.New("definition does not fit the rows")
 )
 
+// IsAboutTable reports whether an error is one of these: about one table, and not
+// about the connection to the source.
+func IsAboutTable(err error) bool {
+	return errors.Is(err, ErrNoTable) || errors.Is(err, ErrNoPrivilege) || errors.Is(err, ErrMismatch)
+}
+
 // MismatchError explains an ErrMismatch.
 type MismatchError struct {
 	Schema, Table string

@@ -204,14 +204,14 @@ func (s *server) replayQuery(tracker *Tracker, body []byte, flavor binlog.Flavor
 		s.Fatal(err)
 	}
 	if bytes.Equal(q.Schema, []byte(testSchema)) {
-		if err := tracker.ApplyMode(s.Context(), string(q.SQL), string(q.Schema), q.SQLMode); err != nil {
+		if _, err := tracker.ApplyMode(s.Context(), string(q.SQL), string(q.Schema), q.SQLMode); err != nil {
 			s.Errorf("%s: %v", q.SQL, err)
 		}
 	}
 }
 
 func (s *server) checkMap(tracker *Tracker, m *binlog.TableMap) {
-	table, err := tracker.Table(s.Context(), string(m.Schema), string(m.Name), m)
+	table, err := tracker.Table(s.Context(), string(m.Schema), string(m.Name), m, binlog.Position{})
 	if err != nil {
 		s.Errorf("%s: %v", m.Name, err)
 		return

@@ -33,8 +33,9 @@ type Table struct {
 	Name    string
 	Columns []Column // in the order of the row images
 
-	// Certain is true when the definition follows from DDL seen in the stream,
-	// false when it was read from the live source and may be newer than the rows.
+	// Certain is true when the definition is known to be the one at this place of the
+	// stream: it follows from the statements before, or from the live one and the
+	// statements behind. It is false when it may be newer than the rows.
 	Certain bool
 
 	// Mocked is true for the two tables whose layout Canal makes up (LogEventConvert).

@@ -112,7 +112,7 @@ func TestTracker(t *testing.T) {
 				_ = tracker.Apply(t.Context(), sql, "d")
 			}
 			got := ""
-			table, err := tracker.Table(t.Context(), "d", "t", tt.rows)
+			table, err := tracker.Table(t.Context(), "d", "t", tt.rows, binlog.Position{})
 			if err != nil {
 				got = err.Error()
 			} else {
@@ -133,26 +133,26 @@ func withNames(m *binlog.TableMap, names ...string) *binlog.TableMap {
 func TestTableIsCached(t *testing.T) {
 	l := &live{tables: map[string]string{"d.t": "CREATE TABLE `t` (`id` int(11))"}}
 	tracker := NewTracker(l, Options{})
-	first, err := tracker.Table(t.Context(), "d", "t", tableMap(7, plain))
+	first, err := tracker.Table(t.Context(), "d", "t", tableMap(7, plain), binlog.Position{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := tracker.Table(t.Context(), "d", "t", tableMap(7, plain)); again != first || l.loads != 1 {
+	if again, _ := tracker.Table(t.Context(), "d", "t", tableMap(7, plain), binlog.Position{}); again != first || l.loads != 1 {
 		t.Errorf("another version or %d loads", l.loads)
 	}
-	if other, _ := tracker.Table(t.Context(), "d", "t", tableMap(8, plain)); other != first || l.loads != 1 {
+	if other, _ := tracker.Table(t.Context(), "d", "t", tableMap(8, plain), binlog.Position{}); other != first || l.loads != 1 {
 		t.Errorf("another id: another version or %d loads", l.loads)
 	}
 	if err := tracker.Apply(t.Context(), "ALTER TABLE t MODIFY id bigint", "d"); err != nil {
 		t.Fatal(err)
 	}
 	l.tables["d.t"] = "CREATE TABLE `t` (`id` bigint(20))"
-	changed, err := tracker.Table(t.Context(), "d", "t", tableMap(9, big))
+	changed, err := tracker.Table(t.Context(), "d", "t", tableMap(9, big), binlog.Position{})
 	if err != nil || changed == first || first.Columns[0].Type != "int(11)" {
 		t.Errorf("%v, or the first version was changed", err)
 	}
 	tracker.Reset(false)
-	if _, err := tracker.Table(t.Context(), "d", "t", tableMap(9, big)); err != nil || l.loads != 3 {
+	if _, err := tracker.Table(t.Context(), "d", "t", tableMap(9, big), binlog.Position{}); err != nil || l.loads != 3 {
 		t.Errorf("%v, %d loads", err, l.loads)
 	}
 }
@@ -163,11 +163,11 @@ func TestResetAtTheSamePlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	tracker.Reset(true)
-	if _, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain)); err != nil {
+	if _, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain), binlog.Position{}); err != nil {
 		t.Error(err)
 	}
 	tracker.Reset(false)
-	if _, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain)); !errors.Is(err, ErrNoTable) {
+	if _, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain), binlog.Position{}); !errors.Is(err, ErrNoTable) {
 		t.Errorf("got %v, want ErrNoTable", err)
 	}
 }
@@ -177,7 +177,7 @@ func TestErrors(t *testing.T) {
 	l := &live{err: lost}
 	tracker := NewTracker(l, Options{})
 	for range 2 { // not held against the table
-		if _, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain)); !errors.Is(err, lost) {
+		if _, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain), binlog.Position{}); !errors.Is(err, lost) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -185,7 +185,7 @@ func TestErrors(t *testing.T) {
 		t.Errorf("%d loads, want 2", l.loads)
 	}
 	l.err, l.tables = nil, map[string]string{"d.t": "CREATE TABLE `t` (`n` varchar(10))"}
-	_, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain))
+	_, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain), binlog.Position{})
 	var mismatch *MismatchError
 	if !errors.Is(err, ErrMismatch) || !errors.As(err, &mismatch) || mismatch.Closest == nil {
 		t.Errorf("got %v, want a MismatchError", err)
@@ -200,7 +200,7 @@ func TestMocked(t *testing.T) {
 		"mysql.ha_health_check": "id bigint(20), type char(1) key",
 	} {
 		schema, table, _ := strings.Cut(name, ".")
-		got, err := tracker.Table(t.Context(), schema, table, tableMap(uint64(len(name)), plain, plain))
+		got, err := tracker.Table(t.Context(), schema, table, tableMap(uint64(len(name)), plain, plain), binlog.Position{})
 		if err != nil || layout(got) != want || !got.Mocked {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
@@ -215,7 +215,7 @@ func TestCaseOfNames(t *testing.T) {
 	if err := tracker.Apply(t.Context(), "CREATE TABLE D.T (id int)", "x"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain)); err != nil {
+	if _, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain), binlog.Position{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -223,7 +223,7 @@ func TestCaseOfNames(t *testing.T) {
 func TestHiddenKey(t *testing.T) {
 	l := &live{tables: map[string]string{"d.t": "CREATE TABLE `t` (`n` int(11))"}}
 	tracker := NewTracker(l, Options{HiddenKey: true})
-	got, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain, big))
+	got, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain, big), binlog.Position{})
 	if err != nil || layout(got) != "n int(11)" {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -246,7 +246,7 @@ func BenchmarkTable(b *testing.B) {
 	m := tableMap(1, plain, varchar)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := tracker.Table(b.Context(), "d", "t", m); err != nil {
+		if _, err := tracker.Table(b.Context(), "d", "t", m, binlog.Position{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -260,7 +260,7 @@ func FuzzApply(f *testing.F) {
 		_ = tracker.Apply(t.Context(), create, "d")
 		_ = tracker.Apply(t.Context(), alter, "d")
 		for _, m := range []*binlog.TableMap{tableMap(1, plain, varchar), withNames(tableMap(2, plain), "id")} {
-			_, _ = tracker.Table(t.Context(), "d", "t", m)
+			_, _ = tracker.Table(t.Context(), "d", "t", m, binlog.Position{})
 		}
 	})
 }

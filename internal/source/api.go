@@ -124,6 +124,7 @@ const (
 	PhaseConnecting Phase = "connecting" // opening connections, reading the server's settings
 	PhaseLocating   Phase = "locating"   // finding the start position
 	PhaseStreaming  Phase = "streaming"  // reading the binlog
+	PhaseFinished   Phase = "finished"   // all binlog files of a folder have been read, and no more is to be waited for
 	PhaseWaiting    Phase = "waiting"    // an attempt failed; the next one follows after a pause
 	PhaseStopped    Phase = "stopped"    // Run has ended: asked to, or it needs a person (Reason says which)
 )
@@ -132,7 +133,7 @@ const (
 type State struct {
 	Phase    Phase
 	Since    time.Time
-	Address  string          // server in use
+	Address  string          // server in use, or the folder with files
 	Version  string          // of that server, as it tells it; "" before it was read in this process
 	Position binlog.Position // where the present or last dump began
 	Reason   string          // why the last attempt failed, until a dump begins; or why Run ended

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
-	"github.com/towpath-cdc/towpath/internal/logging"
 	"github.com/towpath-cdc/towpath/internal/mysql"
 )
 
@@ -47,7 +46,7 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		return err
 	}
 	a.s.setPhase(PhaseLocating, a.server.Address)
-	st, err := a.locate(ctx)
+	st, err := a.s.locate(ctx, a, a.server, a.facts)
 	if err != nil {
 		return err
 	}
@@ -58,64 +57,6 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		a.s.lose(st.position, err)
 	}
 	return err
-}
-
-// locate finds the start position and says in the log how.
-func (a *attempt) locate(ctx context.Context) (start, error) {
-	began, routine := time.Now(), logging.Routine(ctx)
-	a.s.log.WarnContext(routine, "---> begin to find start position, it will be long time for reset or first position")
-	st, err := a.resolve(ctx)
-	if err != nil {
-		return start{}, fmt.Errorf("find start position: %w", err)
-	}
-	a.s.log.WarnContext(routine, fmt.Sprintf("---> find start position successfully, %s cost : %dms , the next step is binlog dump",
-		canalText(st.position), time.Since(began).Milliseconds()))
-	asked := "nothing"
-	if !st.asked.IsZero() {
-		asked = st.asked.String()
-	}
-	if st.reset {
-		routine = ctx // changes are skipped
-	}
-	a.s.log.WarnContext(routine, fmt.Sprintf("start position: asked %s -> resolved %s (%s)", asked, st.position, st.how))
-	return st, nil
-}
-
-func (a *attempt) resolve(ctx context.Context) (start, error) {
-	o := &a.s.o.Instance
-	r := &resolver{
-		probe: a, server: a.server, facts: a.facts, gtidMode: o.GTIDMode, history: a.s.o.TableHistory,
-		standby: o.Standby.Address != "", fallback: o.Fallback, reset: o.AutoResetToLatest,
-		logf: func(format string, args ...any) {
-			a.s.log.WarnContext(logging.Routine(ctx), fmt.Sprintf(format, args...))
-		},
-	}
-	c, stored, err := a.s.cursor(ctx)
-	if err != nil {
-		return start{}, fmt.Errorf("read stored position: %w", err)
-	}
-	asked := c.Position
-	lost, cause := a.s.takeLost()
-	var st start
-	switch {
-	case errors.Is(cause, ErrNeedTransactionStart):
-		asked = lost
-		st, err = r.transactionStart(ctx, lost)
-	case cause != nil:
-		st, err = r.lost(ctx, lost, cause)
-	case stored:
-		st, err = r.resume(ctx, c)
-	default:
-		asked = r.configured(o.Master.Start.GTIDSet)
-		st, err = r.initial(ctx, asked)
-	}
-	if diagnose(err, o.User).kind == lostPosition {
-		st, err = r.lost(ctx, asked, err) // found out while searching
-	}
-	if err == nil && st.reset && a.s.o.Hooks.Reset != nil {
-		a.s.o.Hooks.Reset(st.asked, st.position)
-	}
-	return st, err
 }
 
 // avoidTwins looks for another reader that is registered under our replica id:
@@ -174,7 +115,7 @@ func (a *attempt) dump(ctx context.Context, st start) (err error) {
 	err = h.Start(ctx, Session{
 		Address: a.server.Address, Host: a.server.host, Port: a.server.port,
 		Server: a.facts, Position: st.position, Done: st.done, GTIDMode: st.gtid, Checksum: checksum,
-		ServerID: a.s.serverID, Tables: tables, Fail: fail,
+		ServerID: a.s.serverID, Tables: catalogue{tables, a}, Fail: fail,
 	})
 	if err != nil {
 		return fmt.Errorf("begin of dump: %w", err)

@@ -47,7 +47,10 @@ var ErrTarget = errors.New("no such place")
 // not yet; it wraps ErrTarget when the target is wrong in itself. Remedy knows what
 // to do about others.
 func (s *Source) Locate(ctx context.Context, t Target) (Located, error) {
-	a := s.aside()
+	if s.o.Instance.Local.Dir != "" {
+		return s.locateInFiles(ctx, t)
+	}
+	a := s.asideOf(s.current(), "locate")
 	var err error
 	if a.conn, err = mysql.Connect(ctx, a.config); err != nil {
 		return Located{}, err
@@ -57,8 +60,13 @@ func (s *Source) Locate(ctx context.Context, t Target) (Located, error) {
 		return Located{}, err
 	}
 	a.avoidTwins(ctx)
-	l := &locator{a: a, r: &resolver{probe: a, server: a.server, facts: a.facts,
-		gtidMode: s.o.Instance.GTIDMode, logf: func(string, ...any) {}}}
+	return s.find(ctx, t, a, a.server, a.facts)
+}
+
+// find is Locate with somebody to ask.
+func (s *Source) find(ctx context.Context, t Target, probe prober, server endpoint, facts mysql.Facts) (Located, error) {
+	l := &locator{&resolver{probe: probe, server: server, facts: facts, files: s.o.Instance.Local.Dir != "",
+		gtidMode: s.o.Instance.GTIDMode, logf: func(string, ...any) {}}, binlog.Position{}, nil}
 	found, err := l.locate(ctx, t)
 	if stop, ok := errors.AsType[*StopError](err); ok {
 		stop.Choices = []string{"choose a place in the binlog that the source has", "restore the missing binlog files on the source"}
@@ -70,23 +78,21 @@ func (s *Source) Locate(ctx context.Context, t Target) (Located, error) {
 // known.
 func (s *Source) Remedy(err error) string { return diagnose(err, s.o.Instance.User).remedy }
 
-// aside is an attempt that asks the server in use without being in the way of Run:
-// it has a replica id of its own, because MariaDB ends a dump when another one
-// begins under the same id.
-func (s *Source) aside() *attempt {
+// asideOf is an attempt that asks a server without being in the way of Run: it has
+// a replica id of its own, because MariaDB ends a dump when another one begins
+// under the same id.
+func (s *Source) asideOf(server endpoint, purpose string) *attempt {
 	o := s.o
 	o.Handler, o.Stored, o.Resume, o.Hooks = nil, nil, nil, Hooks{}
 	o.Logger = slog.New(slog.DiscardHandler)
 	o.Instance.ServerID = 0
-	o.Instance.Destination += "/locate"
+	o.Instance.Destination += "/" + purpose
 	other := New(o)
-	server := s.current()
 	return &attempt{s: other, server: server, config: s.mysqlConfig(server)}
 }
 
 // locator finds a target.
 type locator struct {
-	a     *attempt
 	r     *resolver
 	end   binlog.Position
 	files []mysql.LogFile
@@ -94,10 +100,10 @@ type locator struct {
 
 func (l *locator) locate(ctx context.Context, t Target) (Located, error) {
 	var err error
-	if l.end, err = l.a.conn.End(ctx, true); err != nil {
+	if l.end, err = l.r.probe.End(ctx, true); err != nil {
 		return Located{}, err
 	}
-	if l.files, err = l.a.conn.LogFiles(ctx); err != nil {
+	if l.files, err = l.r.probe.LogFiles(ctx); err != nil {
 		return Located{}, err
 	}
 	out := Located{Files: l.files, End: l.end}
@@ -133,7 +139,7 @@ func (l *locator) inFile(ctx context.Context, t Target) (binlog.Position, error)
 
 // border is the last border before a limit in a file.
 func (l *locator) border(ctx context.Context, file string, lim limit) (binlog.Position, error) {
-	p, found, err := l.a.scan(ctx, file, lim)
+	p, found, err := l.r.probe.scan(ctx, file, lim)
 	if err == nil && !found {
 		err = l.r.gone(ctx, binlog.Position{File: file}, "no transaction border was found in "+file, nil)
 	}
@@ -151,14 +157,14 @@ func (l *locator) atTime(ctx context.Context, ms int64) (binlog.Position, error)
 
 // bySet is where the first transaction begins that is not in a set.
 func (l *locator) bySet(ctx context.Context, text string) (p binlog.Position, again bool, err error) {
-	set, err := parseHistory(l.a.facts.Flavor, text)
+	set, err := parseHistory(l.r.facts.Flavor, text)
 	if err != nil {
 		return p, false, fmt.Errorf("%w: %w", ErrTarget, err)
 	}
-	if m := l.a.facts.GTIDMode; l.a.facts.Flavor != binlog.FlavorMariaDB && m != "ON" {
+	if m := l.r.facts.GTIDMode; l.r.facts.Flavor != binlog.FlavorMariaDB && m != "ON" {
 		return p, false, fmt.Errorf("%w: the source has no GTIDs (gtid_mode is %q)", ErrTarget, m)
 	}
-	executed, err := parseHistory(l.a.facts.Flavor, l.end.GTIDSet)
+	executed, err := parseHistory(l.r.facts.Flavor, l.end.GTIDSet)
 	if err != nil {
 		return p, false, err
 	}
@@ -180,7 +186,7 @@ func (l *locator) bySet(ctx context.Context, text string) (p binlog.Position, ag
 		p.GTIDSet = asked.GTIDSet
 		return p, false, nil
 	}
-	before, err := parseHistory(l.a.facts.Flavor, p.GTIDSet)
+	before, err := parseHistory(l.r.facts.Flavor, p.GTIDSet)
 	return p, err == nil && !before.contains(set), err
 }
 
@@ -197,7 +203,7 @@ func (l *locator) fileOf(ctx context.Context, set *history) (string, error) {
 			failed = err
 			return true
 		}
-		before, err := parseHistory(l.a.facts.Flavor, p.GTIDSet)
+		before, err := parseHistory(l.r.facts.Flavor, p.GTIDSet)
 		if err != nil {
 			failed = err
 		}

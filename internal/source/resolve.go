@@ -45,6 +45,7 @@ type resolver struct {
 	standby  bool          // a second server is configured
 	fallback time.Duration // how far to go back after a change of server
 	reset    bool          // jump to the end when the position is gone
+	files    bool          // files in a folder are read: see localAttempt
 	logf     func(format string, args ...any)
 }
 
@@ -70,6 +71,8 @@ func (r *resolver) initial(ctx context.Context, asked binlog.Position) (start, e
 	case asked.File == "" && asked.Timestamp > 0:
 		r.logf("prepare to find start position %s:%s:%d", "", "", asked.Timestamp)
 		return r.byTime(ctx, asked, asked.Timestamp, "configured timestamp")
+	case asked.File == "" && r.files:
+		return r.atBegin(ctx, asked)
 	case asked.File == "":
 		r.logf("prepare to find start position just show master status")
 		return r.atEnd(ctx, asked, "nothing stored or configured: present end of the log")
@@ -132,7 +135,7 @@ func (r *resolver) resume(ctx context.Context, c Cursor) (start, error) {
 		r.logLast(c)
 		return start{asked: asked, position: asked, gtid: true, how: "stored gtid set"}, nil
 	}
-	if !r.server.is(ctx, c.Host, c.Port) {
+	if !r.files && !r.server.is(ctx, c.Host, c.Port) {
 		r.logf("prepare to find start position by switch %s:%s:%d", "", "", asked.Timestamp)
 		return r.byCursorTime(ctx, asked, fmt.Sprintf("position of another server (%s:%d)", c.Host, c.Port))
 	}
@@ -230,6 +233,27 @@ func (r *resolver) atEnd(ctx context.Context, asked binlog.Position, how string)
 		return start{}, err
 	}
 	return r.found(asked, end, how), nil
+}
+
+// atBegin starts where the log begins, which is what is wanted of files: they have
+// been put there to be read.
+func (r *resolver) atBegin(ctx context.Context, asked binlog.Position) (start, error) {
+	files, err := r.probe.LogFiles(ctx)
+	if err != nil {
+		return start{}, err
+	}
+	const how = "nothing stored or configured: begin of the oldest file"
+	if r.gtidMode {
+		end, err := r.probe.End(ctx, true)
+		if err != nil {
+			return start{}, err
+		}
+		p, found, err := r.probe.scan(ctx, files[0].Name, limit{offset: 4, end: end})
+		if err != nil || found {
+			return start{asked: asked, position: p, gtid: true, how: how}, err // the set before it may be empty
+		}
+	}
+	return start{asked: asked, position: binlog.Position{File: files[0].Name, Offset: 4}, how: how}, nil
 }
 
 // jump gives a position up for the end of the log, as the configuration allows.
@@ -338,6 +362,9 @@ func (r *resolver) stop(files []mysql.LogFile, p binlog.Position, reason string,
 		"take the data again and start from a position that exists: set canal.instance.master.journal.name and .position (or .timestamp, or .gtid) and remove the stored cursor of the instance",
 		"skip the missing changes: set canal.auto.reset.latest.pos.mode=true, which jumps to the present end",
 	}}
+	if r.files {
+		e.Choices[0] = "put the missing binlog files into the folder of towpath.instance.localBinlog.dir"
+	}
 	if len(files) > 0 {
 		e.Oldest, e.Newest = files[0].Name, files[len(files)-1].Name
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
+	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/mysql"
 )
 
@@ -112,7 +113,7 @@ func (s *Source) run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	if s.o.Instance.DetectingEnable && s.o.Instance.DetectingSQL != "" {
+	if s.o.Instance.DetectingEnable && s.o.Instance.DetectingSQL != "" && s.o.Instance.Local.Dir == "" {
 		wg.Go(func() { s.detect(ctx) })
 	}
 	backoff := s.o.MinBackoff
@@ -145,12 +146,16 @@ func (s *Source) configure() error {
 	bad := func(key string, err error) error {
 		return &StopError{Reason: key + ": " + err.Error(), Choices: []string{"correct " + key}}
 	}
-	master, err := parseEndpoint(s.o.Instance.Master)
+	parse := parseEndpoint
+	if s.o.Instance.Local.Dir != "" {
+		parse = func(config.Endpoint) (endpoint, error) { return localEndpoint(&s.o.Instance) }
+	}
+	master, err := parse(s.o.Instance.Master)
 	if err != nil {
 		return bad("canal.instance.master.address", err)
 	}
 	var standby endpoint
-	if s.o.Instance.Standby.Address != "" {
+	if s.o.Instance.Standby.Address != "" && s.o.Instance.Local.Dir == "" {
 		if standby, err = parseEndpoint(s.o.Instance.Standby); err != nil {
 			return bad("canal.instance.standby.address", err)
 		}
@@ -169,8 +174,11 @@ func (s *Source) try(ctx context.Context) error {
 	server := s.servers[s.active]
 	s.abort = cancel
 	s.mu.Unlock()
-	a := &attempt{s: s, server: server, config: s.mysqlConfig(server)}
-	err := a.run(ctx)
+	run := (&attempt{s: s, server: server, config: s.mysqlConfig(server)}).run
+	if s.o.Instance.Local.Dir != "" {
+		run = s.newLocalAttempt(server).run
+	}
+	err := run(ctx)
 	if errors.Is(context.Cause(ctx), errSwitch) {
 		return errSwitch
 	}
@@ -264,9 +272,24 @@ func (s *Source) mysqlConfig(e endpoint) mysql.Config {
 		Schema: s.o.Instance.DefaultSchema, TLS: e.TLS, Logger: s.log}
 }
 
+// masterConfig is for connections to the configured master.
+func (s *Source) masterConfig() mysql.Config {
+	return s.mysqlConfig(endpoint{Endpoint: s.o.Instance.Master})
+}
+
+// errNoServer is why nobody can be asked.
+var errNoServer = errors.New("binlog files are read, and canal.instance.master.address names no server to ask")
+
 // Connect connects to the server in use, for questions; the caller closes it. The
-// dump has connections of its own and is not disturbed.
+// dump has connections of its own and is not disturbed. Where files are read it is
+// the server that is asked for definitions, if there is one.
 func (s *Source) Connect(ctx context.Context) (*mysql.Conn, error) {
+	if s.o.Instance.Local.Dir != "" {
+		if s.o.Instance.Master.Address == "" {
+			return nil, errNoServer
+		}
+		return mysql.Connect(ctx, s.masterConfig())
+	}
 	return mysql.Connect(ctx, s.mysqlConfig(s.current()))
 }
 

@@ -82,7 +82,7 @@ func endedByServer(err error) bool {
 // of its own.
 func (a *attempt) scan(ctx context.Context, file string, l limit) (p binlog.Position, found bool, err error) {
 	f := &borderFinder{file: file, limit: l, flavor: a.facts.Flavor}
-	if err := a.seek(ctx, file, f.event, func(checksum bool) { f.checksum = checksum }); err != nil {
+	if err := a.seek(ctx, file, 4, f.event, func(checksum bool) { f.checksum = checksum }); err != nil {
 		return p, false, fmt.Errorf("search %s: %w", file, err)
 	}
 	p, found = f.result()
@@ -96,15 +96,15 @@ func (a *attempt) fileTime(ctx context.Context, file string) (int64, error) {
 		done, err := f.event(ev)
 		return done || f.found, err
 	}
-	if err := a.seek(ctx, file, event, func(checksum bool) { f.checksum = checksum }); err != nil {
+	if err := a.seek(ctx, file, 4, event, func(checksum bool) { f.checksum = checksum }); err != nil {
 		return 0, fmt.Errorf("read the begin of %s: %w", file, err)
 	}
 	return f.border.Timestamp, nil
 }
 
-// seek gives the events of a file to each until it is done or the server has
-// no more.
-func (a *attempt) seek(ctx context.Context, file string, each func([]byte) (bool, error), checksum func(bool)) (err error) {
+// seek gives the events from a place in a file on to each until it is done or the
+// server has no more.
+func (a *attempt) seek(ctx context.Context, file string, offset int64, each func([]byte) (bool, error), checksum func(bool)) (err error) {
 	c, err := mysql.Connect(ctx, a.config)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (a *attempt) seek(ctx context.Context, file string, each func([]byte) (bool
 		return err
 	}
 	checksum(sum)
-	if err := c.Dump(ctx, a.s.serverID, file, 4); err != nil {
+	if err := c.Dump(ctx, a.s.serverID, file, offset); err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()

@@ -1,0 +1,100 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/control"
+	"github.com/towpath-cdc/towpath/internal/history"
+	"github.com/towpath-cdc/towpath/internal/history/sqlstore"
+	"github.com/towpath-cdc/towpath/internal/history/zkstore"
+)
+
+const (
+	// progressNoted is how often the history notes how far it is complete: what a
+	// start after a crash may have to read again of the log to look for statements.
+	progressNoted = time.Minute
+
+	// historyTimeout bounds the last note at the end.
+	historyTimeout = 2 * time.Second
+)
+
+// historyKind is where the history of the instance's tables is: a server that is one
+// of a cluster shares it with the others, in MySQL if that is configured and else in
+// ZooKeeper.
+func (o *Options) historyKind() string {
+	switch {
+	case o.Config.History.Kind == config.HistoryOff:
+		return control.HistoryMemory
+	case o.Config.History.Kind == config.HistoryMySQL:
+		return control.HistoryMySQL
+	case o.Lease != nil && o.ZooKeeper != nil:
+		return control.HistoryZooKeeper
+	}
+	return control.HistorySQLite
+}
+
+// historyOpener returns what opens the history of the member's tables; nil when none
+// is kept.
+func (m *member) historyOpener() func(context.Context) (history.Log, error) {
+	o, h := &m.i.o, &m.i.o.Config.History
+	name := o.Config.Destination
+	if m.number > 1 {
+		name = fmt.Sprintf("%s@%d", name, m.number)
+	}
+	notice := func(text string) { m.i.log.Warn(text) }
+	switch o.historyKind() {
+	case control.HistoryMySQL:
+		return func(ctx context.Context) (history.Log, error) {
+			return sqlstore.Open(ctx, sqlstore.Options{Destination: name, URL: h.URL, User: h.User, Password: h.Password, Notice: notice})
+		}
+	case control.HistorySQLite:
+		return func(ctx context.Context) (history.Log, error) {
+			return sqlstore.Open(ctx, sqlstore.Options{Destination: name, Path: h.Path, Notice: notice})
+		}
+	case control.HistoryZooKeeper:
+		return func(ctx context.Context) (history.Log, error) {
+			return zkstore.Open(ctx, zkstore.Options{Destination: name, Session: o.ZooKeeper.Session, Guard: o.Lease.Guard,
+				Lost: o.Lease.Lost(), Limit: h.ZooKeeperLimit, Notice: notice})
+		}
+	}
+	return nil
+}
+
+// keepHistory has the history noted and snapshots written, until ctx ends.
+func (m *member) keepHistory(ctx context.Context) {
+	note := time.NewTicker(progressNoted)
+	defer note.Stop()
+	var due <-chan time.Time
+	if every := m.config.History.Interval; every > 0 {
+		t := time.NewTicker(every)
+		defer t.Stop()
+		due = t.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-due:
+			m.pipeline.WantSnapshot()
+		case <-note.C:
+			if err := m.pipeline.SaveProgress(ctx); err != nil && ctx.Err() == nil {
+				m.i.log.Warn("how far the history of the tables is complete could not be noted; a start after a crash reads more of the log", "error", err)
+			}
+		}
+	}
+}
+
+// closeHistory ends the use of the history, after the source has ended.
+func (m *member) closeHistory() {
+	ctx, cancel := context.WithTimeout(context.Background(), historyTimeout)
+	defer cancel()
+	if err := m.pipeline.SaveProgress(ctx); err != nil {
+		m.i.log.Debug("how far the history of the tables is complete could not be noted", "error", err)
+	}
+	if err := m.pipeline.Close(); err != nil {
+		m.i.log.Warn("the history of the tables was not closed in order", "error", err)
+	}
+}

@@ -1,0 +1,213 @@
+package schema
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/towpath-cdc/towpath/internal/ddl"
+)
+
+// Image is what a Tracker knows at one place of the stream, to be stored. It is
+// not changed any more.
+type Image struct {
+	tables  []*definition
+	schemas map[string]string
+}
+
+// Image returns what is known now. It costs little, also for many tables.
+func (t *Tracker) Image() Image {
+	i := Image{schemas: make(map[string]string, len(t.schemas))}
+	for name, charset := range t.schemas {
+		i.schemas[name] = charset
+	}
+	t.mu.Lock()
+	for _, d := range t.tables {
+		if d.table.Certain {
+			i.tables = append(i.tables, d)
+		}
+	}
+	t.mu.Unlock()
+	slices.SortFunc(i.tables, func(a, b *definition) int {
+		return cmp.Or(strings.Compare(a.table.Schema, b.table.Schema), strings.Compare(a.table.Name, b.table.Name))
+	})
+	return i
+}
+
+// Len is the number of tables.
+func (i Image) Len() int { return len(i.tables) }
+
+// Texts are the CREATE TABLE statements of the tables by schema, each ended by
+// "; \n": the form of Canal's snapshots (MemoryTableMeta.snapshot).
+func (i Image) Texts() map[string]string {
+	all := make(map[string]*strings.Builder)
+	for _, d := range i.tables {
+		b := all[d.table.Schema]
+		if b == nil {
+			b = new(strings.Builder)
+			all[d.table.Schema] = b
+		}
+		d.writeCreate(b)
+		b.WriteString("; \n")
+	}
+	texts := make(map[string]string, len(all))
+	for name, b := range all {
+		texts[name] = b.String()
+	}
+	return texts
+}
+
+// imageExtra is what Texts cannot say.
+type imageExtra struct {
+	Version  int               `json:"version"`            // 1
+	Charsets map[string]string `json:"charsets,omitempty"` // default character sets of schemas
+}
+
+// Extra is what Texts cannot say, for Restore.
+func (i Image) Extra() []byte {
+	b, err := json.Marshal(imageExtra{Version: 1, Charsets: i.schemas})
+	if err != nil {
+		panic(err) // strings and a number can be marshalled
+	}
+	return b
+}
+
+// Restore makes the Tracker know what an Image has said, and nothing else. Texts
+// without an extra are Canal's: their types are spelled as users have written
+// them. An error names the text that could not be read; what could be is known.
+func (t *Tracker) Restore(texts map[string]string, extra []byte) error {
+	t.Reset(false)
+	var x imageExtra
+	var errs []error
+	if len(extra) > 0 {
+		if err := json.Unmarshal(extra, &x); err != nil {
+			errs = append(errs, fmt.Errorf("read what goes with a snapshot: %w", err))
+		}
+	}
+	for name, charset := range x.Charsets {
+		t.schemas[name] = charset
+	}
+	for name, text := range texts {
+		changes, err := ddl.Changes(text, name, ddl.Options{Server: t.opts.Server})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read the tables of %s in a snapshot: %w", name, err))
+		}
+		for i := range changes {
+			if c := &changes[i]; c.Kind == ddl.Create && c.Create.Like == nil {
+				t.keep(c.Table, t.restored(c, x.Version > 0))
+			}
+		}
+	}
+	return joinFirst(errs)
+}
+
+// restored is the definition of a statement of a snapshot.
+func (t *Tracker) restored(c *ddl.Change, ours bool) *definition {
+	d := define(c.Create, c.Table, t.opts.Server, ours)
+	d.table.Certain = true
+	return d
+}
+
+// joinFirst keeps an error from growing with the number of schemas.
+func joinFirst(errs []error) error {
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
+		return errs[0]
+	}
+	return fmt.Errorf("%w (and %d more)", errs[0], len(errs)-1)
+}
+
+// writeCreate writes the statement that makes this definition.
+func (d *definition) writeCreate(b *strings.Builder) {
+	b.WriteString("CREATE TABLE ")
+	writeName(b, d.table.Name)
+	b.WriteString(" (")
+	columns := d.table.Columns[:len(d.table.Columns)-d.hidden]
+	for i := range columns {
+		writeItem(b, i)
+		columns[i].write(b)
+	}
+	for i := range d.keys {
+		writeItem(b, len(columns)+i)
+		writeKey(b, &d.keys[i])
+	}
+	b.WriteString("\n)")
+	if d.charset != "" {
+		b.WriteString(" DEFAULT CHARSET=" + d.charset)
+	}
+	if d.hidden > 0 {
+		b.WriteString(" WITH SYSTEM VERSIONING")
+	}
+}
+
+func writeItem(b *strings.Builder, i int) {
+	if i > 0 {
+		b.WriteByte(',')
+	}
+	b.WriteString("\n\t")
+}
+
+func writeName(b *strings.Builder, name string) {
+	b.WriteByte('`')
+	b.WriteString(strings.ReplaceAll(name, "`", "``"))
+	b.WriteByte('`')
+}
+
+func (c *Column) write(b *strings.Builder) {
+	writeName(b, c.Name)
+	b.WriteString(" " + c.Type)
+	if c.Charset != "" {
+		b.WriteString(" CHARACTER SET " + c.Charset)
+	}
+	if c.Nullable {
+		b.WriteString(" NULL")
+	} else {
+		b.WriteString(" NOT NULL")
+	}
+}
+
+func writeKey(b *strings.Builder, k *ddl.Key) {
+	switch k.Kind {
+	case ddl.PrimaryKey:
+		b.WriteString("PRIMARY KEY ")
+	case ddl.UniqueKey:
+		b.WriteString("UNIQUE KEY ")
+	default:
+		b.WriteString("KEY ")
+	}
+	if k.Kind != ddl.PrimaryKey {
+		writeName(b, k.Name)
+		b.WriteByte(' ')
+	}
+	b.WriteByte('(')
+	if k.Expressions == 0 {
+		for i, c := range k.Columns {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			writeName(b, c)
+		}
+	} else {
+		writeExpressions(b, k)
+	}
+	b.WriteByte(')')
+}
+
+// writeExpressions writes a key with parts that are expressions. Which of its
+// columns are in which part is not kept, and does not matter to rows: all are put
+// into the first expression.
+func writeExpressions(b *strings.Builder, k *ddl.Key) {
+	b.WriteString("(")
+	for _, c := range k.Columns {
+		writeName(b, c)
+		b.WriteByte('+')
+	}
+	b.WriteString("1)")
+	for range k.Expressions - 1 {
+		b.WriteString(",(1)")
+	}
+}
