@@ -2,6 +2,7 @@ package zkstore
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/towpath-cdc/towpath/internal/history"
 )
@@ -42,10 +43,12 @@ func (d *draft) fit() error {
 
 func (d *draft) fits() bool { return d.size() <= d.limit && len(d.headAt.data) <= maxNode }
 
-// prune removes the changes that are older than all snapshots.
+// prune removes the changes that are older than all snapshots: history.Select does
+// not ask for them. It does where there is an initial snapshot, the time of which
+// says less than those of statements.
 func (d *draft) prune() (int, error) {
 	all := d.byAge()
-	if len(all) == 0 {
+	if len(all) == 0 || slices.ContainsFunc(all, func(s snapshot) bool { return s.Initial }) {
 		return 0, nil
 	}
 	since := all[0].At.Timestamp
