@@ -47,7 +47,7 @@ failover: build ## silence at a client when a server dies, beside Java Canal; wr
 
 differential: ## everything compared with Java Canal, with a longer generated workload
 	@scripts/deps test
-	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -count=1 -timeout 60m -v ./test/differential -full -steps $(STEPS)
+	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -count=1 -timeout 120m -v ./test/differential -full -steps $(STEPS)
 
 chaos: ## a cluster in which everything goes wrong, for half an hour; CHAOS="-seed N" and more
 	@scripts/deps test

@@ -46,6 +46,7 @@ var recordings = []recording{
 	{name: "query", script: "images", globals: []string{"binlog_rows_query_log_events=ON"}, on: "mysql"},
 	{name: "noannotate", script: "images", globals: []string{"binlog_annotate_row_events=OFF"}, on: "mariadb"},
 	{name: "xa"},
+	{name: "zones"},
 	{name: "connection"},
 	{name: "ddlmore", full: true},
 	{name: "generated", made: generatedStatements, full: true},
@@ -70,14 +71,23 @@ type reading struct {
 	gtid  bool
 	until protocol.EventType // of the marker's entry; 0 is INSERT
 	fetch fetch
-	sizes bool // the sizes of batches count too
-	full  bool // with -full only
+	sizes bool   // the sizes of batches count too
+	full  bool   // with -full only
+	zone  string // of both processes; "" is that of this one
+
+	gtidsOff bool // the server has none
 }
 
 var readings = append(append(plainReadings(), gtidReadings()...),
 	charsetReading("connection", "GBK"),
 	charsetReading("connection", "ISO-8859-1"),
 	charsetReading("connection", "UTF8MB4"),
+	zoneReading("America/New_York"),
+	zoneReading("Europe/Berlin"),
+	zoneReading("Asia/Shanghai"),
+	zoneReading("Australia/Lord_Howe"),
+	zoneReading("Pacific/Apia"),
+	zoneReading("Asia/Kathmandu"),
 	reading{of: "types", name: "serial", flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
 	reading{of: "statements", name: "serial", flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
 	reading{of: "statements", name: "serial-gtid", gtid: true, flags: []string{"--serial"}, ours: []string{"canal.instance.parser.parallel = false"}},
@@ -131,6 +141,11 @@ func charsetReading(of, name string) reading {
 	return reading{of: of, name: name, flags: []string{"--charset", name}, ours: []string{"canal.instance.connectionCharset = " + name}}
 }
 
+// zoneReading reads with both in a time zone.
+func zoneReading(zone string) reading {
+	return reading{of: "zones", name: zone, zone: zone, full: zone != "America/New_York"}
+}
+
 // filtered reads with a table filter, "filter" or "black".
 func filtered(name, kind, pattern string) reading {
 	key := map[string]string{"filter": "canal.instance.filter.regex", "black": "canal.instance.filter.black.regex"}[kind]
@@ -159,6 +174,8 @@ func (r reading) wanted(k servers.Kind) bool {
 func (r reading) mode() string {
 	mode := "default"
 	switch {
+	case r.gtidsOff:
+		mode = "GTIDs off"
 	case r.gtid:
 		mode = "GTID"
 	case r.name != "":
@@ -191,7 +208,13 @@ func TestAgainstCanal(t *testing.T) {
 			db := servers.ForTest(t, k, "max_connections=1000")
 			db.MustExec(t, "CREATE DATABASE d_first") // so that the set of GTIDs is never empty
 			for _, group := range groups() {
-				t.Run(cmp.Or(group, "most"), func(t *testing.T) { together(t, program, db, group) })
+				t.Run(cmp.Or(group, "most"), func(t *testing.T) { together(t, program, db, group, nil) })
+			}
+			if *full && !k.IsMariaDB() { // which always has them
+				t.Run("nogtids", func(t *testing.T) {
+					db := servers.ForTest(t, k, "gtid_mode=OFF", "enforce_gtid_consistency=OFF")
+					together(t, program, db, "", withoutGTIDs)
+				})
 			}
 		})
 	}
@@ -206,24 +229,40 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// together plays recordings and reads them, with a Java Canal that has a
+// withoutGTIDs are the recordings that a server without GTIDs plays too.
+var withoutGTIDs = []string{"types", "statements", "xa", "ddl", "query", "compressed"}
+
+// together plays recordings, all of a group or some, and reads them, with a Java Canal that has a
 // destination for each of some readings. All of them read on after the end of their
 // own recording, so what needs much memory or stops Canal is apart.
-func together(t *testing.T, program string, db *servers.Server, group string) {
+func together(t *testing.T, program string, db *servers.Server, group string, some []string) {
 	found := map[string]recorded{}
 	for _, r := range recordings {
+		if some != nil && !slices.Contains(some, r.name) {
+			continue
+		}
 		if r.apart == group && (*full || !r.full) && (r.on == "" || matches(strings.Fields(r.on), db.Kind)) {
 			found[r.name] = r.play(t.Context(), db)
 		}
 	}
 	var wanted []reading
 	for _, r := range readings {
+		if some != nil && r.name != "" {
+			continue
+		}
 		if _, ok := found[r.of]; ok && r.wanted(db.Kind) {
+			r.gtidsOff = some != nil
 			wanted = append(wanted, r)
 		}
 	}
-	for some := range slices.Chunk(wanted, atOnce) {
-		readTogether(t, program, db, found, some)
+	for len(wanted) > 0 {
+		n := slices.IndexFunc(wanted, func(r reading) bool { return r.zone != wanted[0].zone })
+		if n < 0 {
+			n = len(wanted)
+		}
+		n = min(n, atOnce)
+		readTogether(t, program, db, found, wanted[:n])
+		wanted = wanted[n:]
 	}
 }
 
@@ -231,7 +270,7 @@ func together(t *testing.T, program string, db *servers.Server, group string) {
 // the log, and takes its share of the processors.
 const atOnce = 20
 
-// readTogether compares some readings.
+// readTogether compares some readings, all in one time zone.
 func readTogether(t *testing.T, program string, db *servers.Server, found map[string]recorded, some []reading) {
 	var flags []string
 	for i, r := range some {
@@ -242,7 +281,11 @@ func readTogether(t *testing.T, program string, db *servers.Server, found map[st
 	}
 	var java *peers.JavaServer // there is nothing to read where nothing could be played
 	if flags != nil {
-		java = peers.StartJavaServer(t, javaOptions, flags...)
+		options := javaOptions
+		if zone := some[0].zone; zone != "" {
+			options = append(slices.Clone(options), "-Duser.timezone="+zone)
+		}
+		java = peers.StartJavaServer(t, options, flags...)
 		defer java.Kill()
 	}
 	for i, r := range some {
@@ -356,6 +399,9 @@ func (r reading) compare(t *testing.T, program string, db *servers.Server, at re
 	f.size = cmp.Or(f.size, 500)
 	f.timeout = cmp.Or(f.timeout, 200*time.Millisecond)
 	f.marker, f.until = at.schema+".done", cmp.Or(r.until, protocol.EventInsert)
+	if r.zone != "" {
+		t.Setenv("JAVA_OPTS", "-Duser.timezone="+r.zone)
+	}
 	port, stop := startTowpath(t, program, db, r.place(at), r.ours...)
 	ours, ourSizes, err := entries(t.Context(), port, "example", f)
 	stop()
@@ -367,7 +413,7 @@ func (r reading) compare(t *testing.T, program string, db *servers.Server, at re
 	if err != nil {
 		t.Error("java canal:", err)
 	}
-	compare(t, db.Kind, r.mode(), ours, theirs)
+	compare(t, db.Kind, r.mode(), known, ours, theirs)
 	if r.sizes && !slices.Equal(ourSizes, theirSizes) {
 		t.Errorf("batches have %d entries, canal's %d", ourSizes, theirSizes)
 	}

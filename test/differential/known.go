@@ -3,10 +3,13 @@ package differential
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
@@ -43,13 +46,15 @@ var known = []difference{
 	{"text columns", columnCharset},
 	{"Canal 1.1.7's grammar", oldGrammar},
 	{"statement with a NUL byte", cutAtNUL},
-	{"definition kept after ADD PRIMARY KEY, or after RENAME and CREATE", keptDefinition},
+	{keptName, keptDefinition},
 }
 
-// withHistory is what differs besides where Canal has a history of tables.
-var withHistory = []difference{
-	{"type text of a column (`mysqlType`), with the history of tables on", spelledTypes},
-}
+const keptName = "definition kept after ADD PRIMARY KEY, or after RENAME and CREATE"
+
+// withHistory is what may differ where Canal has a history of tables: its
+// definitions are right then, but spelled otherwise.
+var withHistory = append(slices.DeleteFunc(slices.Clone(known), func(d difference) bool { return d.name == keptName }),
+	difference{"type text of a column (`mysqlType`), with the history of tables on", spelledTypes})
 
 var knownMissing = []missing{
 	{"Canal 1.1.7's grammar", false, droppedByGrammar, false},
@@ -128,7 +133,19 @@ func readAnotherWay(column, text, read string) bool {
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc(connections(), func(d charset.Decoder) bool { return string(d.Append(nil, []byte(bytes))) == read })
+	return slices.ContainsFunc(connections(), func(d charset.Decoder) bool {
+		again := string(d.Append(nil, []byte(bytes)))
+		return again == read || controls.ReplaceAllStringFunc(again, escaped) == read
+	})
+}
+
+// controls are what JSON texts have escaped, when it is among the letters that are
+// read in place of others.
+var controls = regexp.MustCompile("[\u007f-\u00a0]")
+
+func escaped(control string) string {
+	r, _ := utf8.DecodeRuneInString(control)
+	return fmt.Sprintf(`\u%04x`, r)
 }
 
 // headGrammar is what the newest Canal's parser makes of statements, as the
@@ -177,15 +194,7 @@ func oldGrammar(_ servers.Kind, ours, canal object) {
 	if ours.text("header", "eventType") != protocol.EventType(want.Type).String() || ours.text("header", "schemaName") != want.Schema || ours.text("header", "tableName") != want.Table {
 		return
 	}
-	for _, name := range []string{"eventType", "schemaName", "tableName"} {
-		if v := ours.at("header", name); v != nil {
-			canal.in("header")[name] = v
-		} else {
-			delete(canal.in("header"), name)
-		}
-	}
-	canal.in("rowChange")["eventType"] = ours.at("rowChange", "eventType")
-	canal.in("rowChange")["isDdl"] = ours.at("rowChange", "isDdl")
+	takeNames(ours, canal)
 }
 
 // droppedByGrammar: the newest Canal makes nothing of the statement.
@@ -250,7 +259,7 @@ func spelledTypes(_ servers.Kind, ours, canal object) {
 }
 
 // cutAtNUL: Canal takes the texts of statements and of user variables for C
-// strings.
+// strings. It may then not understand what is left.
 func cutAtNUL(_ servers.Kind, ours, canal object) {
 	sql := ours.text("rowChange", "sql")
 	cut, _, found := strings.Cut(sql, "\x00")
@@ -260,7 +269,24 @@ func cutAtNUL(_ servers.Kind, ours, canal object) {
 	if strings.HasPrefix(sql, "SET @") {
 		cut += "'"
 	}
-	if canal.text("rowChange", "sql") == cut {
-		canal.in("rowChange")["sql"] = sql
+	if canal.text("rowChange", "sql") != cut {
+		return
 	}
+	canal.in("rowChange")["sql"] = sql
+	if canal.text("header", "eventType") == "QUERY" {
+		takeNames(ours, canal)
+	}
+}
+
+// takeNames gives Canal's statement our type and names.
+func takeNames(ours, canal object) {
+	for _, name := range []string{"eventType", "schemaName", "tableName"} {
+		if v := ours.at("header", name); v != nil {
+			canal.in("header")[name] = v
+		} else {
+			delete(canal.in("header"), name)
+		}
+	}
+	canal.in("rowChange")["eventType"] = ours.at("rowChange", "eventType")
+	canal.in("rowChange")["isDdl"] = ours.at("rowChange", "isDdl")
 }

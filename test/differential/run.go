@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,6 +38,9 @@ func (p place) flags() []string {
 	return []string{"--journal", p.file, "--position", "4"}
 }
 
+// historyOn switches the history of table definitions on.
+const historyOn = "canal.instance.tsdb.enable = true"
+
 // home writes an installation that reads db from a place, with extra lines for
 // the instance.
 func home(t testing.TB, db *servers.Server, port int, from place, extra ...string) string {
@@ -49,6 +53,9 @@ func home(t testing.TB, db *servers.Server, port int, from place, extra ...strin
 		"canal.instance.master.address = " + db.Addr(),
 		"canal.instance.dbUsername = canal", "canal.instance.dbPassword = canal", "canal.instance.mysql.slaveId = 999",
 		`canal.instance.filter.regex = .*\\..*`, `canal.instance.filter.black.regex = mysql\\.slave_.*`,
+	}
+	if !slices.Contains(extra, historyOn) {
+		lines = append(lines, "canal.instance.tsdb.enable = false") // as Java Canal beside it
 	}
 	lines = append(append(lines, from.properties()...), extra...)
 	write(t, filepath.Join(dir, "conf", "example", "instance.properties"), strings.Join(lines, "\n")+"\n")

@@ -17,7 +17,8 @@ import (
 var scripts embed.FS
 
 // statements reads a script for one kind of server. Statements end with a
-// semicolon at the end of a line, and {db} stands for the schema. Lines with
+// semicolon at the end of a line, {db} stands for the schema and {nul} for a NUL
+// byte. Lines with
 // directives hold until the next of the same kind:
 //
 //	-- on: WORDS     what follows is for servers whose name contains a word ("all")
@@ -32,7 +33,7 @@ func statements(script, schema string, k servers.Kind) ([]statement, error) {
 	var open strings.Builder
 	wanted, mayFail := true, false
 	bytes := encoding.Nop
-	for line := range strings.Lines(strings.ReplaceAll(string(text), "{db}", schema)) {
+	for line := range strings.Lines(strings.NewReplacer("{db}", schema, "{nul}", "\x00").Replace(string(text))) {
 		if words, ok := strings.CutPrefix(line, "-- on:"); ok {
 			wanted = matches(strings.Fields(words), k)
 			continue
