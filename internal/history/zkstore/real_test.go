@@ -176,7 +176,7 @@ func TestRealZooKeeper(t *testing.T) {
 		"takeover": realTakeover, "fence": realFence, "lost": realLost, "interrupted": realInterrupted,
 		"bound": realBound, "nothing but the newest": realTooLarge, "thousands of changes": realThousands, "big statements": realBig,
 		"many tables": realManyTables, "damage": realDamage, "later version": realLater, "no guard": realNoGuard,
-		"foreign hand": realForeign,
+		"foreign hand": realForeign, "member": realMember,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s, other) })
 	}
@@ -672,6 +672,16 @@ func realNoGuard(t *testing.T, s, other *zk.Session) {
 	}
 	if err := looks.Append(t.Context(), historytest.Statement(2)); !errors.Is(err, history.ErrNotOwner) {
 		t.Errorf("append: %v", err)
+	}
+}
+
+// realMember: the name of a history need not be that of the destination.
+func realMember(t *testing.T, s, _ *zk.Session) {
+	o := owner(t, s, destination(), "1-1")
+	o.Destination += "@2"
+	must(t, open(t, o).Append(t.Context(), historytest.Statement(1)))
+	if got := readAll(t, open(t, o)); len(got.changes) != 1 {
+		t.Errorf("there is %+v", got)
 	}
 }
 

@@ -122,10 +122,18 @@ func (s *Store) carryOut(ctx context.Context, d *draft) error {
 	return nil
 }
 
-// begin makes a history with nothing in it.
+// begin makes a history with nothing in it. The node above it is there unless
+// somebody has deleted it, or the history is one of several of a destination.
 func (s *Store) begin(ctx context.Context) error {
 	path := zktree.History(s.o.Destination)
-	_, err := s.write(ctx, []zk.Op{
+	session, err := s.o.Session(ctx)
+	if err != nil {
+		return err
+	}
+	if err := session.CreateParents(ctx, path); err != nil {
+		return err
+	}
+	_, err = s.write(ctx, []zk.Op{
 		zk.CreateOp(path, pack(kindHead, (&head{next: 1}).append(nil)), zk.Persistent),
 		zk.CreateOp(path+"/tail", pack(kindPage, (&page{next: 1}).append(nil)), zk.Persistent),
 	})
