@@ -16,11 +16,14 @@ func TestMaskSecrets(t *testing.T) {
 		"comment":            {"#canal.passwd = s3cret\n", "#canal.passwd = ***\n"},
 		"escaped key":        {"canal.p\\u0061sswd = s3cret\n", "canal.p\\u0061sswd = ***\n"},
 		"two lines":          {"canal.passwd = s3\\\n  cret\nx=1\n", "canal.passwd = ***\nx=1\n"},
-		"key over two lines": {"canal.pas\\\n  swd = s3cret\n", "canal.passwd = ***\n"},
+		"key over two lines": {"canal.pas\\\n  swd = s3cret\n", "canal.pas\\\n  swd = ***\n"},
 		"unknown name":       {"my.token = s3cret\n", "my.token = ***\n"},
 		"referred to":        {"mine = s3cret\ncanal.passwd = ${mine:s3cret}\n", "mine = ***\ncanal.passwd = ***\n"},
+		"only a reference":   {"canal.passwd = ${DB_PASSWORD}\n", "canal.passwd = ${DB_PASSWORD}\n"},
+		"byte order mark":    {"\ufeffcanal.passwd = s3cret\n", "\ufeffcanal.passwd = ***\n"},
+		"no UTF-8":           {"# \xe9\ncanal.passwd = \xe9t\xe9\n", "# \xe9\ncanal.passwd = ***\n"},
 		"not secret":         {"canal.instance.enableDruid = false\n", "canal.instance.enableDruid = false\n"},
-		"carriage return":    {"canal.passwd = s3cret\r\nx=1\r\n", "canal.passwd = ***\nx=1\r\n"},
+		"carriage return":    {"canal.passwd = s3cret\r\nx=1\r\n", "canal.passwd = ***\r\nx=1\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := MaskSecrets(c.text, "***"); got != c.want {
@@ -40,7 +43,7 @@ func FuzzMaskSecrets(f *testing.F) {
 			return
 		}
 		for _, e := range p.Entries() {
-			if IsSecret(e.Key) && trim(e.Value) != "" && e.Value != "******" {
+			if v := strings.TrimSpace(e.Value); IsSecret(e.Key) && v != "" && v != "******" && !reference.MatchString(v) {
 				t.Errorf("%q: %q is left of %q", e.Key, e.Value, text)
 			}
 		}

@@ -49,7 +49,7 @@ function paged<T>(list: T[], query: URLSearchParams) {
 function me(q: Request) {
   const u = q.user
   if (!u) throw new Refusal('Expired token', 50014)
-  return { id: u.id, username: u.username, name: u.name, role: u.role, mustChangePassword: w.passwords.get(u.username) === '123456', version: 'v1.2.0-mock', zoneMinutes: 480 }
+  return { id: u.id, username: u.username, name: u.name, role: u.role, mustChangePassword: w.passwords.get(u.username) === '123456', version: 'v1.2.0-mock', zoneMinutes: 480, serverUser: u.role === 'admin' ? 'admin' : undefined }
 }
 
 function changePassword(q: Request): string {

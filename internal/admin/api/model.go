@@ -21,8 +21,9 @@ type Me struct {
 	Name               string `json:"name"`
 	Role               string `json:"role"`
 	MustChangePassword bool   `json:"mustChangePassword"`
-	Version            string `json:"version"`     // of the admin
-	ZoneMinutes        int    `json:"zoneMinutes"` // of the times in Canal's answers, east of UTC
+	Version            string `json:"version"`              // of the admin
+	ZoneMinutes        int    `json:"zoneMinutes"`          // of the times in Canal's answers, east of UTC
+	ServerUser         string `json:"serverUser,omitempty"` // canal.adminUser, which servers log in as; only administrators are told
 }
 
 // Dashboard is everything in numbers. GET /towpath/dashboard; also sent as event

@@ -3,9 +3,6 @@ package api
 import (
 	"strings"
 	"testing"
-
-	"github.com/towpath-cdc/towpath/internal/config"
-	"github.com/towpath-cdc/towpath/internal/control"
 )
 
 func TestMaskSecrets(t *testing.T) {
@@ -77,24 +74,13 @@ func TestKeepSecrets(t *testing.T) {
 	}
 }
 
-func FuzzMaskSecrets(f *testing.F) {
+func FuzzKeepSecrets(f *testing.F) {
 	f.Add("canal.passwd=x\\\n  y\nb=2\n")
 	f.Add("canal.pass\\u0077d : x\r\n#canal.passwd z\r")
 	f.Add("\\ canal.passwd = 1\n a\\\\\ncanal.passwd")
 	f.Fuzz(func(t *testing.T, content string) {
-		masked := maskSecrets(content)
-		if kept, err := keepSecrets(masked, content); err != nil || kept != content {
+		if kept, err := keepSecrets(maskSecrets(content), content); err != nil || kept != content {
 			t.Errorf("put back %q, %v, want %q", kept, err, content)
-		}
-		p, err := config.ParseProperties("", []byte(masked))
-		if err != nil {
-			return
-		}
-		for _, e := range p.Entries() {
-			v := strings.TrimSpace(e.Value)
-			if config.IsSecret(e.Key) && v != "" && v != control.Masked && !reference.MatchString(v) {
-				t.Errorf("%s of %q still has %q", e.Key, masked, e.Value)
-			}
 		}
 	})
 }

@@ -16,8 +16,12 @@ import (
 // gets this, too.
 func (a *API) me(ctx context.Context, p identity.Principal, _ struct{}) (Me, error) {
 	_, seconds := time.Now().In(a.dates.zone).Zone()
-	return Me{ID: p.User.ID, Username: p.User.Username, Name: p.User.Name, Role: string(p.Role),
-		MustChangePassword: p.MustChange, Version: a.Version, ZoneMinutes: seconds / 60}, nil
+	out := Me{ID: p.User.ID, Username: p.User.Username, Name: p.User.Name, Role: string(p.Role),
+		MustChangePassword: p.MustChange, Version: a.Version, ZoneMinutes: seconds / 60}
+	if p.Role.Allows(identity.RoleAdmin) && !p.MustChange {
+		out.ServerUser = a.identity.PollUser()
+	}
+	return out, nil
 }
 
 type serversOfRequest struct {

@@ -188,8 +188,11 @@ func TestDetails(t *testing.T) {
 	w.refusedWith(t, reasonUnreachable, identity.RoleViewer, "GET", fmt.Sprintf("/towpath/servers/%d/logs", dead), nil)
 	w.refusedWith(t, reasonUnreachable, identity.RoleOperator, "POST", fmt.Sprintf("/towpath/clusters/%d/rebalance", c), ClusterCommand{})
 	w.refusedWith(t, reasonInvalid, identity.RoleOperator, "POST", fmt.Sprintf("/towpath/clusters/%d/undrain", c), ClusterCommand{Address: "../x"})
+	if me := into[Me](t, w, identity.RoleAdmin, "GET", "/towpath/me", nil); me.ServerUser != "fleet" {
+		t.Errorf("an administrator: %+v", me)
+	}
 	me := into[Me](t, w, identity.RoleOperator, "GET", "/towpath/me", nil)
-	if me.Role != "operator" || me.Version != "test" || me.ZoneMinutes != 480 {
+	if me.ServerUser != "" || me.Role != "operator" || me.Version != "test" || me.ZoneMinutes != 480 {
 		t.Errorf("me: %+v", me)
 	}
 	if trail := into[[]AuditItem](t, w, identity.RoleAdmin, "GET", "/towpath/audit?action=cluster.rebalance", nil); len(trail) != 1 || trail[0].OK || trail[0].Username != "operator" {
@@ -346,46 +349,6 @@ func TestForm(t *testing.T) {
 			t.Errorf("field %s is not named: %v", field, bad.Error.Fields)
 		}
 	}
-}
-
-func TestSetProperty(t *testing.T) {
-	tests := []struct{ name, content, value, want string }{
-		{"in place", "# k=1\na=1\nk = old \\\n  more\nb=2\n", "new", "# k=1\na=1\nk=new\nb=2\n"},
-		{"escaped key", "\\u006b: x\n", "v", "k=v\n"},
-		{"at the end", "a=1", "v", "a=1\nk=v\n"},
-		{"not added", "a=1\n", "", "a=1\n"},
-		{"no lines of its own", "k=\n", "a\nb=c", "k=a\\nb=c\n"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := setProperty(tt.content, "k", tt.value); got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
-// FuzzSetProperty: what was set is read again, whatever stood there.
-func FuzzSetProperty(f *testing.F) {
-	f.Add("k=v\n", " x\\\n\t=#")
-	f.Add("a=1\\\nk=2", "é😀")
-	f.Fuzz(func(t *testing.T, content, value string) {
-		if value == "" || strings.ToValidUTF8(value, "") != value || strings.ToValidUTF8(content, "") != content {
-			return
-		}
-		if p, err := config.ParseProperties("", []byte(content)); err != nil {
-			return
-		} else if n := strings.Count(content, "k"); n > 1 && len(p.Entries()) > 0 {
-			return // the last of several counts
-		}
-		p, err := config.ParseProperties("", []byte(setProperty(content, "k", value)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e, _ := p.Get("k"); e.Value != value && !strings.HasSuffix(content, "\\") {
-			t.Errorf("got %q, want %q", e.Value, value)
-		}
-	})
 }
 
 func TestCheckSource(t *testing.T) {

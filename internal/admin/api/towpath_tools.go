@@ -3,16 +3,15 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf16"
 
 	"github.com/towpath-cdc/towpath/internal/admin/database"
 	"github.com/towpath-cdc/towpath/internal/admin/fleet"
 	"github.com/towpath-cdc/towpath/internal/admin/identity"
+	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/control"
 	"github.com/towpath-cdc/towpath/internal/filter"
 )
@@ -35,7 +34,7 @@ func (a *API) newInstanceForm(_ context.Context, p identity.Principal, req newIn
 	}
 	content = maskFor(p, content)
 	for _, s := range req.settings() {
-		content = setProperty(content, s[0], s[1])
+		content = config.SetProperty(content, s[0], s[1])
 	}
 	return formText{content}, nil
 }
@@ -111,57 +110,6 @@ func (n *NewInstance) settings() [][2]string {
 		{"canal.instance.filter.regex", n.Regex},
 		{"canal.instance.filter.black.regex", n.BlackRegex},
 	}
-}
-
-// setProperty gives a key of a properties text a value, where it stands or at the
-// end. A key without a value is not added.
-func setProperty(content, key, value string) string {
-	for at := 0; at < len(content); {
-		start := skipBlanks(content, at)
-		if start < len(content) && (content[start] == '#' || content[start] == '!') {
-			at = lineEnd(content, start) + 1
-			continue
-		}
-		end := logicalEnd(content, start)
-		if keyOf(content[start:valueStart(content, start, end)]) == key {
-			return content[:start] + key + "=" + escapeValue(value) + content[end:]
-		}
-		at = end + 1
-	}
-	if value == "" {
-		return content
-	}
-	if content != "" && !strings.HasSuffix(content, "\n") {
-		content += "\n"
-	}
-	return content + key + "=" + escapeValue(value) + "\n"
-}
-
-// escapeValue writes a value so that java.util.Properties.load reads it again, in
-// whichever character set.
-func escapeValue(value string) string {
-	var out strings.Builder
-	for i, c := range value {
-		switch {
-		case c == '\\':
-			out.WriteString(`\\`)
-		case c == '\n':
-			out.WriteString(`\n`)
-		case c == '\r':
-			out.WriteString(`\r`)
-		case c == '\t':
-			out.WriteString(`\t`)
-		case c == ' ' && i == 0:
-			out.WriteString(`\ `)
-		case c < ' ' || c > '~':
-			for _, unit := range utf16.Encode([]rune{c}) {
-				fmt.Fprintf(&out, `\u%04x`, unit)
-			}
-		default:
-			out.WriteRune(c)
-		}
-	}
-	return out.String()
 }
 
 type checkRequest struct{ CheckSource }

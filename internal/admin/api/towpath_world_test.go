@@ -43,7 +43,7 @@ func newFleetWorld(t testing.TB) *fleetWorld {
 	t.Cleanup(func() { db.Close() })
 	f := fleet.New(fleet.Options{DB: db, User: "admin"})
 	t.Cleanup(f.Close)
-	a, err := New(Options{DB: db, Identity: identity.New(db, identity.Options{}), Fleet: f, Logger: log, Version: "test"})
+	a, err := New(Options{DB: db, Identity: identity.New(db, identity.Options{PollUser: "fleet", PollPassword: "fleet"}), Fleet: f, Logger: log, Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,9 @@ func (s *Service) CheckPollHeaders(user, passwd string) error {
 	return nil
 }
 
+// PollUser is the user whom servers ask for their configuration as.
+func (s *Service) PollUser() string { return s.o.PollUser }
+
 // hide keeps the shared password and its hash out of the answer, which ends in the
 // server's log: a server may have been given the password itself, or MySQL's way to
 // write the hash, with an asterisk.

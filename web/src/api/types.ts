@@ -116,6 +116,8 @@ export interface Me {
   mustChangePassword: boolean
   version: string
   zoneMinutes: number
+  /** canal.adminUser, which servers log in as; only administrators are told. */
+  serverUser?: string
 }
 
 export interface Dashboard {

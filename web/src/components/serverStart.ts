@@ -3,15 +3,15 @@ import type { NodeServerForm } from '@/api/types'
 /**
  * localProperties is the conf/canal_local.properties that starts a server: the
  * keys of Canal's file of that name, and the other ports when they are not those
- * of the template. The password cannot be shown here, since the admin does not
+ * of the template. user is canal.adminUser of the admin. The password cannot be shown here, since the admin does not
  * give it to browsers.
  */
-export function localProperties(server: NodeServerForm, cluster: string, manager: string): string {
+export function localProperties(server: NodeServerForm, cluster: string, manager: string, user: string): string {
   const lines = [
     ['canal.register.ip', server.ip],
     ['canal.admin.manager', manager],
     ['canal.admin.port', String(server.adminPort ?? 11110)],
-    ['canal.admin.user', 'admin'],
+    ['canal.admin.user', user],
     ['canal.admin.passwd', '<hash>'],
     ['canal.admin.register.auto', 'true'],
     ['canal.admin.register.cluster', cluster],
