@@ -171,6 +171,38 @@ func FuzzFormatDescription(f *testing.F) {
 	})
 }
 
+// FuzzLayout gives any event to any format description: what comes of it ends
+// where the event ends, and the event is left as it was.
+func FuzzLayout(f *testing.F) {
+	for _, name := range forms {
+		events, fd := readAll(f, name)
+		seen := map[EventType]bool{}
+		for _, ev := range events {
+			if !seen[ev.Header.Type] && len(ev.Raw) < 1024 {
+				f.Add(uint8(HeaderSize), fd.PostHeaderLengths, ev.Raw)
+				f.Add(uint8(HeaderSize+3), bytes.Repeat([]byte{9}, 50), ev.Raw)
+			}
+			seen[ev.Header.Type] = true
+		}
+	}
+	f.Fuzz(func(t *testing.T, header uint8, lengths, event []byte) {
+		fd := &FormatDescription{HeaderLength: max(header, HeaderSize), PostHeaderLengths: lengths, ServerVersion: "8.0.20"}
+		before := bytes.Clone(event)
+		body, err := fd.Body(event, false)
+		if err != nil {
+			return
+		}
+		if !bytes.HasSuffix(event, body[min(len(body), int(knownLengths[event[4]])):]) || len(body) > len(event)-HeaderSize {
+			t.Errorf("body %x of event %x", body, event)
+		}
+		parseAny(EventType(event[4]), body, fd)
+		_, _, _ = fd.ParseRotate(event, false)
+		if !bytes.Equal(before, event) {
+			t.Error("the event was changed")
+		}
+	})
+}
+
 func FuzzFileReader(f *testing.F) {
 	for _, name := range slices.Concat(fixtures, forms) {
 		f.Add(fixture(f, name)[:2000])
