@@ -280,13 +280,15 @@ func cutAtNUL(_ servers.Kind, ours, canal object) {
 
 // takeNames gives Canal's statement our type and names.
 func takeNames(ours, canal object) {
-	for _, name := range []string{"eventType", "schemaName", "tableName"} {
-		if v := ours.at("header", name); v != nil {
-			canal.in("header")[name] = v
-		} else {
-			delete(canal.in("header"), name)
+	take := func(part string, names ...string) {
+		for _, name := range names {
+			if v := ours.at(part, name); v != nil {
+				canal.in(part)[name] = v
+			} else {
+				delete(canal.in(part), name)
+			}
 		}
 	}
-	canal.in("rowChange")["eventType"] = ours.at("rowChange", "eventType")
-	canal.in("rowChange")["isDdl"] = ours.at("rowChange", "isDdl")
+	take("header", "eventType", "schemaName", "tableName")
+	take("rowChange", "eventType", "isDdl")
 }

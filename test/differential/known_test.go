@@ -24,6 +24,11 @@ func statementJSON(eventType, names, sql string) string {
 		fmt.Sprintf(`"entryType":"ROWDATA","rowChange":{"eventType":%q,"isDdl":true,"sql":%s,"ddlSchemaName":"d_ddl"}`, eventType, quotedJSON(sql)))
 }
 
+// variableJSON is the entry that sets a user variable.
+func variableJSON(value string) []string {
+	return []string{entryJSON(4, `,"schemaName":"","tableName":"","eventType":"QUERY"`, `"entryType":"ROWDATA","rowChange":{"eventType":"QUERY","sql":`+quotedJSON("SET @v := '"+value+"'")+"}")}
+}
+
 func quotedJSON(text string) string {
 	b, err := json.Marshal(text)
 	if err != nil {
@@ -121,6 +126,7 @@ func TestKnownDifferences(t *testing.T) {
 
 		{"a statement", nul, servers.MySQL80, statement("QUERY", "", "SELECT '\x00x'"), statement("QUERY", "", "SELECT '"), 1},
 		{"a user variable", nul, servers.MySQL80, statement("QUERY", "", "SET @v := 'a\x00b'"), statement("QUERY", "", "SET @v := 'a'"), 1},
+		{"a user variable, which is no DDL", nul, servers.MySQL80, variableJSON("a\x00b"), variableJSON("a"), 1},
 		{"one that is not understood any more", nul, servers.MySQL80, statement("ALTER", ofChild, "ALTER TABLE child COMMENT '\x00'"), statement("QUERY", "", "ALTER TABLE child COMMENT '"), 1},
 		{"another type of it", nul, servers.MySQL80, statement("ALTER", ofChild, "ALTER TABLE child COMMENT '\x00'"), statement("ERASE", ofChild, "ALTER TABLE child COMMENT '"), 0},
 		{"cut before the NUL", nul, servers.MySQL80, statement("QUERY", "", "SELECT '\x00x'"), statement("QUERY", "", "SELECT "), 0},
