@@ -65,14 +65,23 @@ func compareTable(source, target *session, t *table) (string, error) {
 	return countsDiffer(rows, others), nil
 }
 
-var autoIncrement = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
+// notCompared are parts of SHOW CREATE TABLE that can differ: the next number, and
+// whether DEFAULT NULL and the collation of a column were once written down, which a
+// server forgets, or makes up, when it writes CREATE TABLE … SELECT into its log.
+var notCompared = regexp.MustCompile(` AUTO_INCREMENT=\d+| DEFAULT NULL|(?m)^(  .*) COLLATE \w+`)
 
+// definitionOf is SHOW CREATE TABLE without these, and the collations of all columns.
 func definitionOf(d *session, n name) (string, error) {
 	rows, err := d.query("SHOW CREATE TABLE " + n.String())
 	if err != nil {
 		return "", err
 	}
-	return autoIncrement.ReplaceAllString(rows[0][1], ""), nil
+	text := notCompared.ReplaceAllString(rows[0][1], "$1")
+	if rows, err = d.query(fmt.Sprintf("SELECT IFNULL(collation_name, '-') FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
+		literal(n.schema), literal(n.table))); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s\ncollations %v", text, rows), nil
 }
 
 // rowsOf counts the different rows of a table.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -37,7 +38,12 @@ type heldBatch struct {
 }
 
 func newConsumer(o client.Options, a *applier, size int) *consumer {
-	return &consumer{o: o, journal: newJournal(), applier: a, size: size, changed: make(chan struct{}), seen: make(map[string]bool), last: time.Now()}
+	c := &consumer{o: o, journal: newJournal(), applier: a, size: size, changed: make(chan struct{}), seen: make(map[string]bool), last: time.Now()}
+	c.o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c.journal.again() // a batch is never under way meanwhile
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}
+	return c
 }
 
 // set changes what the consumer is told.
@@ -129,6 +135,7 @@ func (c *consumer) idle(ctx context.Context) {
 		if giveBack && len(c.held) > 0 {
 			_ = c.held[0].Nack() // a batch of a lost connection comes again anyway
 			c.held = nil
+			c.journal.again()
 		}
 		if !holding {
 			c.ack()

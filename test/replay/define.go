@@ -458,12 +458,13 @@ func (g *generator) index(t *table) error {
 }
 
 func (g *generator) primaryKey(t *table) error {
-	switch g.IntN(4) {
-	case 0:
+	keyed := slices.ContainsFunc(t.columns, func(c column) bool { return c.key })
+	switch n := g.IntN(4); {
+	case n == 0:
 		return g.definef("ALTER TABLE %s DROP PRIMARY KEY", t.name)
-	case 1:
+	case n == 1:
 		return g.definef("ALTER TABLE %s DROP PRIMARY KEY, ADD PRIMARY KEY (id, %s)", t.name, g.columnOf(t))
-	case 2:
+	case n == 2 && keyed: // without a key, rows are numbered in the order in which they lie
 		return g.definef("ALTER TABLE %s ADD COLUMN pk INT NOT NULL AUTO_INCREMENT UNIQUE FIRST", t.name)
 	}
 	return g.definef("ALTER TABLE %s ADD PRIMARY KEY (id)", t.name)

@@ -30,10 +30,11 @@ func (p place) before(q place) bool {
 type journal struct {
 	entries  [][]byte // in the order of the source's log
 	numbers  map[place]int
-	next     int // number of the entry that has to come, unless delivery begins anew
-	acked    int // those before it were confirmed, as far as the consumer knows
-	repeated int // entries that came again
-	headers  int // of which only the header was another
+	next     int  // number of the entry that has to come, unless delivery begins anew
+	acked    int  // those before it were confirmed, as far as the consumer knows
+	anew     bool // what is not confirmed has to come again, from its beginning at the latest
+	repeated int  // entries that came again
+	headers  int  // of which only the header was another
 }
 
 func newJournal() *journal { return &journal{numbers: make(map[place]int)} }
@@ -44,9 +45,13 @@ func newJournal() *journal { return &journal{numbers: make(map[place]int)} }
 func (j *journal) add(e *protocol.Entry) (fresh bool, err error) {
 	at := placeOf(e)
 	i, known := j.numbers[at]
+	if j.anew {
+		j.next = min(j.next, j.acked)
+		j.anew = false
+	}
 	switch {
-	case known && i != j.next && i > j.acked:
-		return false, fmt.Errorf("delivery begins anew at entry %d, and only the %d before were confirmed", i, j.acked)
+	case known && i > j.next:
+		return false, fmt.Errorf("entry %d comes where entry %d has to come, or one before it; %d were confirmed", i, j.next, j.acked)
 	case known:
 		j.next = i + 1
 		j.repeated++
@@ -68,6 +73,11 @@ func (j *journal) add(e *protocol.Entry) (fresh bool, err error) {
 	j.next = len(j.entries)
 	return true, nil
 }
+
+// again notes that a new connection, or a rollback, has all that was not confirmed
+// come again. Without one a part can come again, too: a transaction whose reading
+// was interrupted.
+func (j *journal) again() { j.anew = true }
 
 // confirm notes that all up to now are about to be confirmed up to a number.
 func (j *journal) confirm(n int) { j.acked = max(j.acked, n) }

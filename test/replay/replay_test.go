@@ -71,22 +71,30 @@ func ddlEntry(t testing.TB, offset int, sql string) *protocol.Entry {
 func TestJournal(t *testing.T) {
 	for _, c := range []struct{ name, script, want string }{
 		{"in order", "10 20 30", ""},
-		{"again from the start", "10 20 30 10 20 30 40", ""},
-		{"again from what was confirmed", "10 20 ack 30 30 40", ""},
-		{"again from before what was confirmed", "10 20 ack 30 20 30 40", ""},
-		{"something is left out of what comes again", "10 20 30 10 30", "delivery begins anew at entry 2, and only the 0 before were confirmed"},
-		{"what was not confirmed does not come again", "10 20 30 20", "delivery begins anew at entry 1"},
-		{"something new amid what comes again", "10 20 30 10 15", "an entry that did not come before, where entry 1 of 3 had to come again"},
-		{"something new ahead of what has to come again", "10 20 30 10 40", "an entry that did not come before"},
+		{"all again", "10 20 30 again 10 20 30 40", ""},
+		{"again from what was confirmed", "10 20 ack 30 again 30 40", ""},
+		{"again from before what was confirmed", "10 20 ack 30 again 20 30 40", ""},
+		{"again what was confirmed", "10 20 30 ack again 10 20 30 40", ""},
+		{"nothing comes again, for all was confirmed", "10 20 30 ack again 40", ""},
+		{"a part again on the same connection", "10 20 30 20 30 40", ""},
+		{"something is left out of what comes again", "10 20 30 again 10 30", "entry 2 comes where entry 1 has to come"},
+		{"what was not confirmed does not come again", "10 20 30 again 20", "entry 1 comes where entry 0 has to come, or one before it; 0 were confirmed"},
+		{"nothing comes again", "10 20 ack 30 again 40", "an entry that did not come before, where entry 2 of 3 had to come again"},
+		{"something new amid what comes again", "10 20 30 again 10 15", "an entry that did not come before, where entry 1 of 3 had to come again"},
+		{"something new ahead of what has to come again", "10 20 30 again 10 40", "an entry that did not come before"},
 		{"something new from before", "10 30 20", "an entry that did not come before, behind the one at bin.000001:30"},
-		{"other content", "10 20 10 20!", "comes again, and not as before"},
+		{"other content", "10 20 again 10 20!", "comes again, and not as before"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j := newJournal()
 			var err error
 			for word := range strings.FieldsSeq(c.script) {
-				if word == "ack" {
+				switch word {
+				case "ack":
 					j.confirm(j.next)
+					continue
+				case "again":
+					j.again()
 					continue
 				}
 				var offset int

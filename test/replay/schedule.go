@@ -28,6 +28,7 @@ type schedule struct {
 	preload bool // there are tables before Towpath starts
 	serial  bool // canal.instance.parser.parallel=false
 	lower   bool // lower_case_table_names=1
+	blind   bool // the source shows no definitions, so that all comes from its log
 	plain   bool // columns are of one type, so that a wrong name shows in nothing else
 }
 
@@ -55,6 +56,7 @@ func scheduleOf(seed uint64) schedule {
 	s.serial = r.IntN(4) == 0
 	s.lower = r.IntN(5) == 0 && s.kind != servers.MySQL80 && s.kind != servers.MySQL97 // there it is chosen with the data directory
 	s.plain = r.IntN(3) == 0
+	s.blind = r.IntN(2) == 0 && !s.preload
 	return s
 }
 
@@ -65,7 +67,7 @@ func (s schedule) String() string {
 		yes, no string
 	}{
 		{s.gtid, "gtid", "file"}, {s.cluster, "cluster", "alone"}, {s.all, "all statements", ""}, {s.full, "full metadata", ""},
-		{s.preload, "preloaded", ""}, {s.serial, "serial", ""}, {s.lower, "lower case", ""}, {s.plain, "plain", ""},
+		{s.preload, "preloaded", ""}, {s.serial, "serial", ""}, {s.lower, "lower case", ""}, {s.plain, "plain", ""}, {s.blind, "blind", ""},
 	} {
 		if w.on {
 			words = append(words, w.yes)
@@ -158,6 +160,11 @@ func (w *world) run(ctx context.Context) error {
 		func() error { _, err := target.exec("CREATE DATABASE " + marker); return err },
 	); err != nil {
 		return err
+	}
+	if w.blind {
+		if err := w.source.Exec(ctx, "REVOKE SELECT, SHOW VIEW ON *.* FROM canal@'%'"); err != nil {
+			return err
+		}
 	}
 	gens, logs, err := w.generators(ctx)
 	defer logs()
