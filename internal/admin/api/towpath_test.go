@@ -200,6 +200,57 @@ func TestDetails(t *testing.T) {
 	}
 }
 
+// Canal's lists of servers that are alone, and of what such a server runs and could
+// run, as a real admin port tells it.
+func TestStandAloneServers(t *testing.T) {
+	w := newFleetWorld(t)
+	c := w.addCluster(t, "c1", "127.0.0.1:1")
+	member := w.addServer(t, "member", c, reporting(control.ServerReport{Running: true, Instances: []control.InstanceReport{runs("shared", 1)}}))
+	alone := w.addServer(t, "alone", 0, reporting(control.ServerReport{Running: true, Instances: []control.InstanceReport{runs("own", 1)}}))
+	dead := w.register(t, "dead", 0, 1)
+	w.addInstance(t, "own", 0, alone, "a = 1\n")
+	w.addInstance(t, "idle", 0, alone, "a = 1\n")
+	w.addInstance(t, "elsewhere", 0, dead, "a = 1\n")
+	w.addInstance(t, "shared", c, 0, "a = 1\n")
+	w.addInstance(t, "waits", c, 0, "a = 1\n")
+
+	for query, want := range map[string]string{
+		"?clusterId=-1":                 "alone=1 dead=-1",
+		"?clusterId=-1&name=alo":        "alone=1",
+		"?clusterId=-1&name=mem":        "",
+		fmt.Sprintf("?clusterId=%d", c): "member=1",
+		"?":                             "alone=1 dead=-1 member=1",
+		"?clusterId=-1&ip=127.0.0.1":    "alone=1 dead=-1",
+	} {
+		page := into[struct {
+			Count int
+			Items []struct{ Name, Status string }
+		}](t, w, identity.RoleViewer, "GET", "/nodeServers"+query, nil)
+		var got []string
+		for _, s := range page.Items {
+			got = append(got, s.Name+"="+s.Status)
+		}
+		slices.Sort(got)
+		if page.Count != len(got) || strings.Join(got, " ") != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+	for server, want := range map[int64]string{alone: "idle=0 own=1", member: "shared=1", dead: "null"} {
+		rows := into[[]struct{ Name, RunningStatus string }](t, w, identity.RoleViewer, "GET", fmt.Sprintf("/canal/active/instances/%d", server), nil)
+		got := []string{}
+		for _, i := range rows {
+			got = append(got, i.Name+"="+i.RunningStatus)
+		}
+		slices.Sort(got)
+		if rows == nil {
+			got = []string{"null"}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("server %d runs %q, want %q", server, got, want)
+		}
+	}
+}
+
 func TestQuarantine(t *testing.T) {
 	w := newFleetWorld(t)
 	c := w.addCluster(t, "c1", "127.0.0.1:1")
