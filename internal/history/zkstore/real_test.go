@@ -176,7 +176,7 @@ func TestRealZooKeeper(t *testing.T) {
 		"takeover": realTakeover, "fence": realFence, "lost": realLost, "interrupted": realInterrupted,
 		"bound": realBound, "nothing but the newest": realTooLarge, "thousands of changes": realThousands, "big statements": realBig,
 		"many tables": realManyTables, "damage": realDamage, "later version": realLater, "no guard": realNoGuard,
-		"foreign hand": realForeign, "member": realMember,
+		"foreign hand": realForeign, "member": realMember, "no snapshot": realUseless,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s, other) })
 	}
@@ -444,6 +444,22 @@ func realTooLarge(t *testing.T, s, _ *zk.Session) {
 	}
 }
 
+// realUseless: without a snapshot changes are of no use, and give way.
+func realUseless(t *testing.T, s, _ *zk.Session) {
+	o := owner(t, s, destination(), "1-1")
+	o.Limit = 200_000
+	store := open(t, o)
+	for i := range 20 {
+		c := historytest.Statement(i)
+		c.SQL += noise(50_000)
+		must(t, store.Append(t.Context(), c))
+	}
+	r := readAll(t, open(t, o))
+	if n := len(r.changes); n < 1 || n > 6 || r.changes[n-1].At != historytest.Statement(19).At {
+		t.Errorf("%d changes are left", n)
+	}
+}
+
 // requests is how many requests have been sent.
 func requests(c *zk.Client) (n uint64) {
 	for _, v := range c.Stats().Requests {
@@ -536,10 +552,11 @@ func realBig(t *testing.T, s, _ *zk.Session) {
 	if got := readAll(t, open(t, o)).changes; !slices.Equal(got, want) {
 		t.Errorf("%d changes are not those that were written", len(got))
 	}
+	must(t, store.AddSnapshot(t.Context(), historytest.Tables(0)))
 	all := historytest.Statement(100)
-	all.SQL = noise(14 << 20)
+	all.SQL = noise(22 << 20)
 	if err := store.Append(t.Context(), all); !errors.Is(err, history.ErrTooLarge) {
-		t.Errorf("14 MiB more: %v", err)
+		t.Errorf("22 MiB more: %v", err)
 	}
 	must(t, store.Remove(t.Context(), nil, []int64{want[4].ID, want[5].ID, want[0].ID}))
 	want = append(want[1:4:4], want[6])

@@ -14,12 +14,11 @@ func (d *draft) fit() error {
 	if d.fits() {
 		return nil
 	}
-	snapshots, changes := 0, 0
-	n, err := d.prune()
+	snapshots := 0
+	changes, err := d.prune()
 	if err != nil {
 		return err
 	}
-	changes += n
 	for d.packHead(); !d.fits(); d.packHead() {
 		all := d.byAge()
 		if len(all) < 2 {
@@ -27,7 +26,8 @@ func (d *draft) fit() error {
 		}
 		oldest := all[0].ID
 		d.removeSnapshots(func(s *snapshot) bool { return s.ID == oldest })
-		if n, err = d.prune(); err != nil {
+		n, err := d.prune()
+		if err != nil {
 			return err
 		}
 		snapshots, changes = snapshots+1, changes+n
@@ -45,10 +45,14 @@ func (d *draft) fits() bool { return d.size() <= d.limit && len(d.headAt.data) <
 
 // prune removes the changes that are older than all snapshots: history.Select does
 // not ask for them. It does where there is an initial snapshot, the time of which
-// says less than those of statements.
+// says less than those of statements. Where there is no snapshot it has no use for
+// any; only the one that is being added is kept then.
 func (d *draft) prune() (int, error) {
 	all := d.byAge()
-	if len(all) == 0 || slices.ContainsFunc(all, func(s snapshot) bool { return s.Initial }) {
+	if len(all) == 0 {
+		return d.filter(func(c *history.Change) bool { return c.ID >= d.from.changes })
+	}
+	if slices.ContainsFunc(all, func(s snapshot) bool { return s.Initial }) {
 		return 0, nil
 	}
 	since := all[0].At.Timestamp
