@@ -3,9 +3,12 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,10 +31,10 @@ func tsdb(t *testing.T, db *servers.Server, name string) (url string) {
 
 // javaWithHistory starts a Java server that reads a schema from the transaction
 // before a place on, as the destination example, with its history in MySQL.
-func javaWithHistory(t *testing.T, db *servers.Server, from place, schema, url string) *peers.JavaServer {
+func javaWithHistory(t *testing.T, db *servers.Server, from place, schema, url string, more ...string) *peers.JavaServer {
 	t.Helper()
-	return peers.StartJavaServer(t, peers.SmallHeap, "--dest", "example="+db.Addr(), "--journal", from.file, "--position", strconv.FormatInt(from.offset, 10),
-		"--filter", schema+`\..*`, "--tsdb-url", url, "--tsdb-user", "root")
+	return peers.StartJavaServer(t, peers.SmallHeap, append([]string{"--dest", "example=" + db.Addr(), "--journal", from.file, "--position", strconv.FormatInt(from.offset, 10),
+		"--filter", schema + `\..*`, "--tsdb-url", url, "--tsdb-user", "root"}, more...)...)
 }
 
 // openHistory opens the history of the destination example.
@@ -43,6 +46,16 @@ func openHistory(t *testing.T, url string) *sqlstore.Store {
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// awaitSnapshot waits until a Java server knows the tables. It has to make the tables
+// of the history, too.
+func awaitSnapshot(t *testing.T, db *servers.Server, database string) {
+	t.Helper()
+	eventually(t, startLimit, "the first snapshot of java", func() bool {
+		rows, err := db.Query(t.Context(), "SELECT COUNT(*) FROM "+database+".meta_snapshot")
+		return err == nil && rows[0][0] == "1"
+	})
 }
 
 // recorded waits until there are n changes, and returns them.
@@ -120,10 +133,7 @@ func TestJavaWritesHistory(t *testing.T) {
 	url := tsdb(t, db, "tsdb_java_writes")
 	db.MustExec(t, "CREATE DATABASE jh", "CREATE TABLE jh.goods (id int PRIMARY KEY, name varchar(20) COMMENT '商品')", "CREATE TABLE jh.other (y int)", "INSERT INTO jh.other VALUES (0)")
 	java := javaWithHistory(t, db, end(t, db), "jh", url)
-	eventually(t, startLimit, "the first snapshot of java", func() bool {
-		rows, err := db.Query(t.Context(), "SELECT COUNT(*) FROM tsdb_java_writes.meta_snapshot")
-		return err == nil && rows[0][0] == "1"
-	})
+	awaitSnapshot(t, db, "tsdb_java_writes")
 	s := openHistory(t, url)
 	snapshots, err := s.Snapshots(t.Context())
 	if err != nil || len(snapshots) != 1 || !snapshots[0].Initial || snapshots[0].At != (history.Place{}) {
@@ -217,4 +227,138 @@ func placeNow(t *testing.T, db *servers.Server) history.Place {
 	t.Helper()
 	p := end(t, db)
 	return history.Place{Position: binlog.Position{File: p.file, Offset: p.offset, Timestamp: time.Now().Add(-time.Second).Truncate(time.Second).UnixMilli(), ServerID: int64(db.Port)}}
+}
+
+// chain is what servers tell that take over from each other, with one history and
+// one meta.dat: first Java's, then ours, then Java's again. Tables change between a
+// row and the server that reads it, so that only the history knows its columns. Each
+// part ends with a row: a statement that was acked last comes again from Java.
+type chain struct {
+	db       *servers.Server
+	schema   string
+	column   string // the last one of goods
+	database string // of the history
+	url      string
+	home     *home
+}
+
+// newChain makes the source and a folder of ours.
+func newChain(t *testing.T, schema, column string) *chain {
+	t.Helper()
+	c := &chain{db: sharedServer(t, servers.MySQL80), schema: schema, column: column, database: "tsdb_" + schema}
+	c.url = tsdb(t, c.db, c.database)
+	c.db.MustExec(t, "CREATE DATABASE "+schema, "CREATE TABLE "+schema+".goods (id int PRIMARY KEY, `"+column+"` int)", "INSERT INTO "+schema+".goods VALUES (0, 0)")
+	c.home = newHome(t, settings{"canal.instance.tsdb.url": c.url, "canal.instance.tsdb.dbUsername": "root", "canal.instance.tsdb.dbPassword": "",
+		"canal.instance.tsdb.spring.xml": "classpath:spring/tsdb/mysql-tsdb.xml", "canal.destinations": "example", "canal.auto.scan": "false"})
+	c.home.instance("example", c.db.Addr(), at(end(t, c.db)).with(only(schema)))
+	return c
+}
+
+// story is the function of that name, with the column for "key".
+func (c *chain) story(t *testing.T, addr string, want ...string) {
+	t.Helper()
+	for i := range want {
+		want[i] = strings.ReplaceAll(want[i], " key=", " "+c.column+"=")
+	}
+	story(t, addr, c.schema, want)
+}
+
+// first has a Java server tell what the first part brings.
+func (c *chain) first(t *testing.T, addr string) {
+	t.Helper()
+	awaitSnapshot(t, c.db, c.database)
+	c.db.MustExec(t, "USE "+c.schema, "INSERT INTO goods VALUES (1, 0)", "ALTER TABLE goods ADD COLUMN price int FIRST", "INSERT INTO goods VALUES (5, 10, 0)")
+	c.story(t, addr, "goods id=0 key=0", "goods id=1 key=0", "ALTER TABLE goods ADD COLUMN price int FIRST", "goods price=5 id=10 key=0")
+}
+
+// ours has our server tell what the second part brings.
+func (c *chain) ours(t *testing.T) {
+	t.Helper()
+	c.db.MustExec(t, "USE "+c.schema, "INSERT INTO goods VALUES (7, 2, 0)", "ALTER TABLE goods ADD COLUMN name varchar(10) FIRST", "INSERT INTO goods VALUES ('x', 8, 3, 0)",
+		"CREATE TABLE bills (a int) COMMENT '😀'", "INSERT INTO bills VALUES (1)", "ALTER TABLE bills ADD COLUMN b int FIRST", "INSERT INTO bills VALUES (2, 3)")
+	c.home.start()
+	c.story(t, c.home.addr(), "goods price=7 id=2 key=0", "ALTER TABLE goods ADD COLUMN name varchar(10) FIRST", "goods name=x price=8 id=3 key=0",
+		"CREATE TABLE bills (a int) COMMENT '😀'", "bills a=1", "ALTER TABLE bills ADD COLUMN b int FIRST", "bills b=2 a=3")
+	c.home.stop()
+	for i, change := range c.recorded(t, 4) {
+		if (change.At.Origin != "") != (i > 0) || change.Type == "" || change.Loaded {
+			t.Errorf("the %d. change is %+v", i+1, change)
+		}
+	}
+}
+
+// third is what happens before the last server starts; last has it tell that.
+func (c *chain) third(t *testing.T) {
+	t.Helper()
+	c.db.MustExec(t, "USE "+c.schema, "INSERT INTO bills VALUES (5, 6)", "ALTER TABLE bills DROP COLUMN a", "ALTER TABLE goods DROP COLUMN price", "INSERT INTO goods VALUES ('y', 4, 0)")
+}
+
+func (c *chain) last(t *testing.T, addr string) {
+	t.Helper()
+	c.story(t, addr, "bills b=5 a=6", "ALTER TABLE bills DROP COLUMN a", "ALTER TABLE goods DROP COLUMN price", "goods name=y id=4 key=0")
+	c.recorded(t, 6)
+}
+
+// recorded are the changes of the schema in the history.
+func (c *chain) recorded(t *testing.T, n int) (all []history.Change) {
+	t.Helper()
+	s := openHistory(t, c.url)
+	eventually(t, startLimit, fmt.Sprintf("%d changes in the history", n), func() bool {
+		changes, err := s.Changes(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = slices.DeleteFunc(changes, func(h history.Change) bool { return h.Schema != c.schema })
+		return len(all) >= n
+	})
+	if len(all) != n {
+		t.Fatalf("there are %d changes, want %d: %+v", len(all), n, all)
+	}
+	return all
+}
+
+// TestHistoryTakenOver has a Java server begin, ours go on, and a Java server go on
+// behind it.
+func TestHistoryTakenOver(t *testing.T) {
+	peers.ForTest(t, peers.JavaCanal)
+	c := newChain(t, "jt", "code") // Canal 1.1.7 cannot read what it writes of a column key
+	from, conf := end(t, c.db), filepath.Join(c.home.dir, "conf")
+	java := javaWithHistory(t, c.db, from, "jt", c.url, "--data", conf)
+	c.first(t, java.Addr())
+	java.Stop(t)
+	c.ours(t)
+	c.third(t)
+	c.last(t, javaWithHistory(t, c.db, from, "jt", c.url, "--data", conf).Addr())
+}
+
+// TestDistributionTakesHistoryOver is the same with Canal's own server and the
+// Spring files of its archive, in one folder with ours.
+func TestDistributionTakesHistoryOver(t *testing.T) {
+	dist := distribution(t, "TOWPATH_CANAL_DEPLOYER")
+	c := newChain(t, "jd", "key")
+	c.home.copyFrom(dist, "conf")
+	java := func() {
+		c.home.launchJava(dist, "com.alibaba.otter.canal.deployer.CanalLauncher", "-Dcanal.conf="+filepath.Join(c.home.dir, "conf", "canal.properties"), "-DappName=otter-canal")
+		c.home.awaitPort()
+	}
+	java()
+	c.first(t, c.home.addr())
+	c.home.stopJava()
+	c.ours(t)
+	c.third(t)
+	java()
+	c.last(t, c.home.addr())
+}
+
+// stopJava ends a Java server with a signal that it handles.
+func (h *home) stopJava() {
+	h.t.Helper()
+	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		h.t.Fatal(err)
+	}
+	select {
+	case <-h.done:
+	case <-time.After(startLimit):
+		h.t.Fatal("the Java server does not end")
+	}
 }
