@@ -9,6 +9,7 @@ import (
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/entry"
 	"github.com/towpath-cdc/towpath/internal/schema"
 )
 
@@ -18,6 +19,7 @@ type Quarantined struct {
 	Schema string `json:"schema"`
 	Table  string `json:"table"`
 	Reason string `json:"reason"`
+	Cause  string `json:"cause"` // one of the causes above Remedy
 
 	Since    time.Time       `json:"since"`
 	Origin   string          `json:"origin"`   // whose log Position is of: history.Place.Origin
@@ -34,14 +36,39 @@ type Quarantined struct {
 	Marked bool `json:"marked,omitempty"`
 }
 
+// Causes of a quarantine.
+const (
+	causePrivilege = "privilege" // the definition may not be read
+	causeType      = "type"      // a column is of a type that is not known
+	causeNames     = "names"     // nothing tells for certain what the columns were called
+)
+
+func causeOf(err error) string {
+	var unknown *binlog.ColumnTypeError
+	var unsupported *entry.UnsupportedTypeError
+	switch {
+	case errors.Is(err, schema.ErrNoPrivilege):
+		return causePrivilege
+	case errors.As(err, &unknown), errors.As(err, &unsupported):
+		return causeType
+	}
+	return causeNames
+}
+
 // Remedy says what a person can do.
 func (q *Quarantined) Remedy() string {
 	again := fmt.Sprintf("move the cursor back to %s:%d", q.Position.File, q.Position.Offset)
 	if q.Until.File != "" {
-		return fmt.Sprintf("its rows before %s are missing or nameless at clients: copy the table to them anew, or %s if their names can be had now", q.Until, again)
+		return fmt.Sprintf("its rows before %s are missing or nameless at clients: copy the table to them anew, or %s if they can be read now", q.Until, again)
 	}
-	return "for rows that tell the names of their columns set binlog_row_metadata=FULL at the source; if the user may not read the table grant SELECT on it and " + again +
-		"; else copy the table to the clients anew, or leave it out by canal.instance.filter.black.regex"
+	switch q.Cause {
+	case causePrivilege:
+		return "grant SELECT on the table to the user of the instance and " + again
+	case causeType:
+		return "use a version that knows the type and " + again + ", or leave the table out by canal.instance.filter.black.regex"
+	}
+	return "for rows that tell the names of their columns set binlog_row_metadata=FULL at the source (from MySQL 8.0.1 and MariaDB 10.5 on); " +
+		"copy the table to the clients anew, or leave it out by canal.instance.filter.black.regex"
 }
 
 // maxQuarantined bounds the list; beyond it tables are held back all the same, and
@@ -71,11 +98,12 @@ func (t *tableMaps) quarantine(ctx context.Context, n tableName, at binlog.Posit
 		case i >= 0 && st.Quarantine[i].Until.File == "":
 			return false
 		case i >= 0:
-			st.Quarantine[i].Until, st.Quarantine[i].Reason = binlog.Position{}, reason.Error()
+			q := &st.Quarantine[i]
+			q.Until, q.Reason, q.Cause = binlog.Position{}, reason.Error(), causeOf(reason)
 		case len(st.Quarantine) >= maxQuarantined:
 			return false
 		default:
-			st.Quarantine = append(st.Quarantine, Quarantined{Schema: n.schema, Table: n.table, Reason: reason.Error(),
+			st.Quarantine = append(st.Quarantine, Quarantined{Schema: n.schema, Table: n.table, Reason: reason.Error(), Cause: causeOf(reason),
 				Since: time.Now().Round(time.Second), Origin: k.origin, Position: at, Marked: marked})
 		}
 		fresh = true
@@ -86,10 +114,10 @@ func (t *tableMaps) quarantine(ctx context.Context, n tableName, at binlog.Posit
 	}
 	if key := n.schema + "." + n.table; fresh || !t.warned[key] {
 		t.warned[key] = true
-		q := Quarantined{Position: at}
-		what := "rows of a table are held back, because the names of their columns are not certain; other tables go on"
+		q := Quarantined{Position: at, Cause: causeOf(reason)}
+		what := "rows of a table are held back, because they cannot be decoded for certain; other tables go on"
 		if marked {
-			what = "rows of a table are delivered with made-up names (@1, @2, …), because the names of their columns are not certain"
+			what = "rows of a table are delivered with made-up names of columns (@1, @2, …), because their own are not certain"
 		}
 		t.d.p.o.Logger.Error(what, "table", key, "position", at.String(), "reason", reason, "remedy", q.Remedy())
 	}
