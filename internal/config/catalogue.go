@@ -291,7 +291,7 @@ func sourceKeys() []Key {
 var historyKeys = instanceScope([]Key{
 	{Name: "canal.instance.tsdb.enable", Default: "true", Effect: "keep the history of table definitions, by which changes are read with the definitions of their time (memory-instance.xml: false by default; group-instance.xml: never)"},
 	{Name: "canal.instance.tsdb.dir", Effect: "folder of the history, for use in canal.instance.tsdb.url"},
-	{Name: "canal.instance.tsdb.url", Effect: "where the history is: jdbc:h2:<path> makes a file of SQLite, <path>.towpath.db, in the place of H2's <path>.mv.db, which is not read; with canal.zkServers and cursors in ZooKeeper the history is in ZooKeeper instead, where the next server finds it. jdbc:mysql://… is a database with Canal's tables, in a cluster too. Blank: h2 in the folder of the destination"},
+	{Name: "canal.instance.tsdb.url", Effect: "where the history is: jdbc:h2:<path> makes a file of SQLite, <path>.towpath.db, in the place of H2's <path>.mv.db, which is not read; with canal.zkServers the history is in ZooKeeper instead, where the next server finds it. jdbc:mysql://… is a database with Canal's tables, in a cluster too. Blank: h2 in the folder of the destination"},
 	{Name: "canal.instance.tsdb.dbUsername", Effect: "user of the database in MySQL"},
 	{Name: "canal.instance.tsdb.dbPassword", Secret: true, Effect: "password for that"},
 	{Name: "canal.instance.tsdb.snapshot.interval", Default: "24", Effect: "hours between snapshots of all definitions; 0 or less means none but the first"},
