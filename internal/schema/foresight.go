@@ -115,8 +115,28 @@ func (r *fate) follow(c *foreseen, same func(a, b ddl.Name) bool) {
 	}
 }
 
-// mentions says whether a word or name stands somewhere in a statement, in any case.
+// mentions says whether a word or name stands somewhere in a statement, in any case
+// and not as a part of another word.
 func mentions(sql, word string) bool {
-	plain := strings.ReplaceAll(sql, "``", "`")
-	return strings.Contains(strings.ToLower(plain), strings.ToLower(word))
+	text, word := strings.ToLower(strings.ReplaceAll(sql, "``", "`")), strings.ToLower(word)
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 || word == "" {
+			return false
+		}
+		begin, end := from+i, from+i+len(word)
+		if !joins(text, begin) && !joins(text, end) {
+			return true
+		}
+		from = begin + 1
+	}
+}
+
+// joins reports whether the bytes on both sides of a place are of one word.
+func joins(text string, at int) bool {
+	return at > 0 && at < len(text) && inWord(text[at-1]) && inWord(text[at])
+}
+
+func inWord(c byte) bool {
+	return c == '_' || c == '$' || c >= 0x80 || '0' <= c && c <= '9' || 'a' <= c && c <= 'z'
 }
