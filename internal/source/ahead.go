@@ -30,7 +30,8 @@ func (c catalogue) Ahead(ctx context.Context, from, to binlog.Position, each fun
 		_ = a.conn.Close()
 	}
 	r := &aheadReader{to: to, file: from.File, each: each, flavor: a.facts.Flavor}
-	return a.seek(ctx, from.File, from.Offset, r.event, func(checksum bool) { r.checksum = checksum })
+	// A GTID set that was configured comes without a place in a file.
+	return a.seekFrom(ctx, start{position: from, gtid: from.File == ""}, r.event, func(checksum bool) { r.checksum = checksum })
 }
 
 // maxStatement bounds a statement that MariaDB has compressed, in bytes: its

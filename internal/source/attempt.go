@@ -145,12 +145,19 @@ func (a *attempt) startDump(ctx context.Context, st start) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
-	id := a.s.serverID
 	if !st.gtid {
-		if err := a.conn.Register(ctx, id); err != nil {
+		if err := a.conn.Register(ctx, a.s.serverID); err != nil {
 			return err
 		}
-		return a.conn.Dump(ctx, id, st.position.File, st.position.Offset)
+	}
+	return a.command(ctx, a.conn, st)
+}
+
+// command asks for the log from a start on.
+func (a *attempt) command(ctx context.Context, c *mysql.Conn, st start) error {
+	id := a.s.serverID
+	if !st.gtid {
+		return c.Dump(ctx, id, st.position.File, st.position.Offset)
 	}
 	unreadable := func(err error) error {
 		return &StopError{Reason: "the start position's GTID set cannot be read", Asked: st.position, Err: err,
@@ -161,13 +168,13 @@ func (a *attempt) startDump(ctx context.Context, st start) error {
 		if err != nil {
 			return unreadable(err)
 		}
-		return a.conn.DumpMariaGTID(ctx, id, set.String())
+		return c.DumpMariaGTID(ctx, id, set.String())
 	}
 	set, err := binlog.ParseGTIDSet(st.position.GTIDSet)
 	if err != nil {
 		return unreadable(err)
 	}
-	return a.conn.DumpGTID(ctx, id, set.Encode())
+	return c.DumpGTID(ctx, id, set.Encode())
 }
 
 // pump moves chunks from the connection to the Handler until one of them fails.

@@ -104,7 +104,12 @@ func (a *attempt) fileTime(ctx context.Context, file string) (int64, error) {
 
 // seek gives the events from a place in a file on to each until it is done or the
 // server has no more.
-func (a *attempt) seek(ctx context.Context, file string, offset int64, each func([]byte) (bool, error), checksum func(bool)) (err error) {
+func (a *attempt) seek(ctx context.Context, file string, offset int64, each func([]byte) (bool, error), checksum func(bool)) error {
+	return a.seekFrom(ctx, start{position: binlog.Position{File: file, Offset: offset}}, each, checksum)
+}
+
+// seekFrom is seek from a start, which may be a GTID set.
+func (a *attempt) seekFrom(ctx context.Context, st start, each func([]byte) (bool, error), checksum func(bool)) (err error) {
 	c, err := mysql.Connect(ctx, a.config)
 	if err != nil {
 		return err
@@ -115,7 +120,7 @@ func (a *attempt) seek(ctx context.Context, file string, offset int64, each func
 		return err
 	}
 	checksum(sum)
-	if err := c.Dump(ctx, a.s.serverID, file, offset); err != nil {
+	if err := a.command(ctx, c, st); err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
