@@ -95,8 +95,14 @@ func (t *Tracker) Restore(texts map[string]string, extra []byte) error {
 			errs = append(errs, fmt.Errorf("read the tables of %s in a snapshot: %w", name, err))
 		}
 		for i := range changes {
-			if c := &changes[i]; c.Kind == ddl.Create && c.Create.Like == nil {
-				t.keep(c.Table, t.restored(c, x.Version > 0))
+			c := &changes[i]
+			if c.Kind != ddl.Create || c.Create.Like != nil {
+				continue
+			}
+			if d := t.restored(c, x.Version > 0); d.sound() {
+				t.keep(c.Table, d)
+			} else {
+				errs = append(errs, fmt.Errorf("a table of %s in a snapshot lacks a name or a column", name))
 			}
 		}
 	}
@@ -108,6 +114,13 @@ func (t *Tracker) restored(c *ddl.Change, ours bool) *definition {
 	d := define(c.Create, c.Table, t.opts.Server, ours)
 	d.table.Certain = true
 	return d
+}
+
+// sound reports whether a server could have the table: all names are there, and a column.
+func (d *definition) sound() bool {
+	return d.table.Name != "" && len(d.table.Columns) > 0 &&
+		!slices.ContainsFunc(d.table.Columns, func(c Column) bool { return c.Name == "" || c.Type == "" }) &&
+		!slices.ContainsFunc(d.keys, func(k ddl.Key) bool { return slices.Contains(k.Columns, "") })
 }
 
 // joinFirst keeps an error from growing with the number of schemas.
