@@ -23,7 +23,8 @@ import (
 	"github.com/towpath-cdc/towpath/internal/testkit/mysqltest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Package servers has a goroutine that starts processes, from the beginning on.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // lockedText collects log lines.
 type lockedText struct {

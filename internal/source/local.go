@@ -129,6 +129,9 @@ func (a *localAttempt) dump(ctx context.Context, st start) error {
 	defer r.close()
 	facts := o.facts()
 	facts.LowerCaseTableNames, facts.RDS, facts.PolarX = a.asked.LowerCaseTableNames, a.asked.RDS, a.asked.PolarX
+	if a.same() {
+		facts.ServerUUID = a.asked.ServerUUID
+	}
 	tables, done := a.tables()
 	defer done()
 	streaming, fail := context.WithCancelCause(ctx)
@@ -187,21 +190,96 @@ func (s *Source) finished(file string, offset int64) {
 	s.tell()
 }
 
-// tables is who knows definitions. done ends its connections.
+// tables is who knows definitions, at the place of a dump. done ends its connections.
 func (a *localAttempt) tables() (t schema.Loader, done func()) {
+	files := fileLog{a}
 	if !a.live {
-		return noServer{}, func() {}
+		return noServer{files}, func() {}
 	}
 	live := mysql.NewTables(a.s.masterConfig())
-	return struct{ schema.Loader }{live}, func() { _ = live.Close() }
+	done = func() { _ = live.Close() }
+	if !a.same() {
+		return struct{ schema.Loader }{live}, done // its log is another one
+	}
+	return fileCatalogue{live, files}, done
 }
 
-// noServer is a Loader where there is nobody to ask.
-type noServer struct{}
+// same says whether the server that is asked is the one that wrote the files.
+func (a *localAttempt) same() bool {
+	return a.live && a.asked.ServerID == a.facts.ServerID && a.asked.Flavor == a.facts.Flavor
+}
+
+// noServer is a Live source where there is nobody to ask for definitions.
+type noServer struct{ fileLog }
 
 // LoadTable implements schema.Loader.
 func (noServer) LoadTable(_ context.Context, schemaName, table string) (string, error) {
 	return "", fmt.Errorf("%w: no CREATE TABLE of %s.%s was in the binlog files, and canal.instance.master.address names no server to ask", schema.ErrNoTable, schemaName, table)
+}
+
+// fileCatalogue asks the server that wrote the files.
+type fileCatalogue struct {
+	*mysql.Tables
+	files fileLog
+}
+
+// Ahead implements schema.Live.
+func (c fileCatalogue) Ahead(ctx context.Context, from, to binlog.Position, each func(schema.Statement) error) error {
+	return c.files.Ahead(ctx, from, to, each)
+}
+
+// fileLog is the log that the files are.
+type fileLog struct{ a *localAttempt }
+
+// End implements schema.Live.
+func (l fileLog) End(ctx context.Context) (binlog.Position, error) { return l.a.folder.End(ctx, false) }
+
+// Ahead implements schema.Live. What the files do not have yet is read from the
+// server that writes them.
+func (l fileLog) Ahead(ctx context.Context, from, to binlog.Position, each func(schema.Statement) error) error {
+	r := &aheadReader{to: to, file: from.File, each: each, flavor: l.a.facts.Flavor}
+	for at := from; ; {
+		done, end, err := l.ahead(ctx, r, at)
+		if done || err != nil {
+			return err
+		}
+		next, err := l.a.folder.after(r.file)
+		switch {
+		case err != nil:
+			return err
+		case next != nil:
+			r.file = next.name
+			at = binlog.Position{File: next.name, Offset: int64(len(binlog.Magic))}
+			continue
+		case !l.a.same():
+			return nil // nothing more is in the log
+		}
+		server, err := parseEndpoint(l.a.s.o.Instance.Master)
+		if err != nil {
+			return err
+		}
+		c := catalogue{a: &attempt{s: l.a.s, server: server, facts: l.a.asked}}
+		return c.Ahead(ctx, binlog.Position{File: r.file, Offset: end}, to, each)
+	}
+}
+
+// ahead reads the rest of a file. done says that the part is over, end is where the
+// file ends so far.
+func (l fileLog) ahead(ctx context.Context, r *aheadReader, from binlog.Position) (done bool, end int64, err error) {
+	end = from.Offset
+	err = l.a.folder.each(ctx, from.File, func(ev []byte) (bool, error) {
+		h, err := binlog.ParseHeader(ev)
+		if err != nil {
+			return false, err
+		}
+		if h.Type == binlog.EventRotate || h.Type != binlog.EventFormatDescription && h.Start() < from.Offset {
+			return false, nil
+		}
+		end = max(end, int64(h.LogPos))
+		done, err = r.event(ev)
+		return done, err
+	})
+	return done, end, err
 }
 
 // locateInFiles is Locate for files.
