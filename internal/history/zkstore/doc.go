@@ -50,8 +50,10 @@
 // # Damage
 //
 // Nodes that cannot be read make Open, or Schemas for the pieces of a snapshot,
-// fail with a DamagedError. The caller tells, calls Discard, opens the history
-// again and begins it anew from the definitions the source has now. A history of
-// a later version of the format is no damage and is not to be discarded: the error
-// is ErrFormat.
+// fail with a DamagedError; so does what writes if somebody has changed nodes
+// meanwhile. With Options.Renew such a history is discarded, and the caller, which
+// finds no snapshot, begins it anew from the definitions the source has now; Schemas
+// fails, but takes the snapshot out, so that the next Select goes back to an older
+// one. Who does not want that has Discard. A history of a later version of the format is no
+// damage and is never discarded: the error is ErrFormat.
 package zkstore

@@ -176,7 +176,7 @@ func TestRealZooKeeper(t *testing.T) {
 		"takeover": realTakeover, "fence": realFence, "lost": realLost, "interrupted": realInterrupted,
 		"bound": realBound, "nothing but the newest": realTooLarge, "thousands of changes": realThousands, "big statements": realBig,
 		"many tables": realManyTables, "damage": realDamage, "later version": realLater, "no guard": realNoGuard,
-		"foreign hand": realForeign, "member": realMember, "no snapshot": realUseless,
+		"foreign hand": realForeign, "member": realMember, "no snapshot": realUseless, "renew": realRenew,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s, other) })
 	}
@@ -416,7 +416,7 @@ func realTooLarge(t *testing.T, s, _ *zk.Session) {
 		t.Fatalf("after %d changes: %v", last, err)
 	}
 	t.Log(err)
-	for _, part := range []string{"1.0 MiB", "canal.instance.tsdb.url", "towpath.tsdb.zookeeper.limit", "KiB"} {
+	for _, part := range []string{"1.00 MiB", "canal.instance.tsdb.url", "towpath.tsdb.zookeeper.limit", "KiB"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the message has no %s", part)
 		}
@@ -663,6 +663,45 @@ func realDamage(t *testing.T, s, _ *zk.Session) {
 	}
 }
 
+// realRenew: an owner that goes on in spite of damage.
+func realRenew(t *testing.T, s, _ *zk.Session) {
+	o := owner(t, s, destination(), "1-1")
+	o.Renew = true
+	var notices []string
+	o.Notice = func(text string) { notices = append(notices, text) }
+	store := open(t, o)
+	must(t, store.AddSnapshot(t.Context(), historytest.Tables(1)))
+	must(t, store.AddSnapshot(t.Context(), historytest.Tables(2)))
+	must(t, store.Append(t.Context(), historytest.Statement(3)))
+	path := zktree.History(o.Destination)
+	second := store.current.byAge()[1]
+	_, err := s.Set(t.Context(), path+second.blob.node(0), []byte("x"), zk.AnyVersion)
+	must(t, err)
+	var damaged *DamagedError
+	if _, err := store.Schemas(t.Context(), second.ID); !errors.As(err, &damaged) {
+		t.Errorf("schemas: %v", err)
+	}
+	if got := readAll(t, open(t, o)); len(got.snapshots) != 1 || got.snapshots[0].At != historytest.Tables(1).At || len(got.changes) != 1 {
+		t.Errorf("there is %+v", got)
+	}
+	_, err = s.Set(t.Context(), path+"/tail", []byte("x"), zk.AnyVersion)
+	must(t, err)
+	anew := open(t, o)
+	if got := readAll(t, anew); len(got.snapshots)+len(got.changes) > 0 {
+		t.Errorf("there is %+v", got)
+	}
+	must(t, anew.Append(t.Context(), historytest.Statement(4)))
+	_, err = s.Set(t.Context(), path+"/tail", []byte("x"), zk.AnyVersion) // below its feet
+	must(t, err)
+	must(t, anew.Append(t.Context(), historytest.Statement(5)))
+	if got := readAll(t, anew); len(got.changes) != 1 {
+		t.Errorf("there is %+v", got)
+	}
+	if len(notices) != 3 || !strings.Contains(notices[0], "removed") || !strings.Contains(notices[1], "begun anew") {
+		t.Errorf("notices %q", notices)
+	}
+}
+
 // realLater: what is not understood is not taken for damage.
 func realLater(t *testing.T, s, _ *zk.Session) {
 	o := owner(t, s, destination(), "1-1")
@@ -673,6 +712,7 @@ func realLater(t *testing.T, s, _ *zk.Session) {
 	data[4]++
 	_, err = s.Set(t.Context(), path, data, zk.AnyVersion)
 	must(t, err)
+	o.Renew = true
 	_, err = Open(t.Context(), o)
 	if damaged := (*DamagedError)(nil); !errors.Is(err, ErrFormat) || errors.As(err, &damaged) {
 		t.Errorf("open: %v", err)

@@ -37,6 +37,9 @@ type Options struct {
 
 	// Limit is how much may be kept, compressed, in bytes. DefaultLimit if 0.
 	Limit int64
+	// Renew has a damaged history discarded, and a snapshot of which the pieces are
+	// damaged removed, with a Notice. Otherwise the caller gets a DamagedError.
+	Renew bool
 	// Notice is told what a person may want to know, such as that old snapshots
 	// were removed to stay within the Limit. It must not call the Store. May be nil.
 	Notice func(text string)
@@ -100,12 +103,31 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // ZooKeeper, a *DamagedError, and one that matches ErrFormat.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := newStore(o)
-	if err := s.load(ctx); err != nil {
+	if err := s.loadOrRenew(ctx); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open the history of %s in ZooKeeper: %w", o.Destination, err)
 	}
 	s.sweep(ctx)
 	return s, nil
+}
+
+// loadOrRenew reads the history, and discards one that is damaged if that is wanted.
+func (s *Store) loadOrRenew(ctx context.Context) error {
+	err := s.load(ctx)
+	if !s.renews(err) {
+		return err
+	}
+	s.o.Notice(fmt.Sprintf("the history of the tables of %s in ZooKeeper is damaged and begun anew: %v", s.o.Destination, err))
+	if err := s.discard(ctx); err != nil {
+		return err
+	}
+	return s.load(ctx)
+}
+
+// renews says whether an error is of damage that is to be removed.
+func (s *Store) renews(err error) bool {
+	var damaged *DamagedError
+	return s.o.Renew && errors.As(err, &damaged)
 }
 
 func newStore(o Options) *Store {
@@ -126,8 +148,6 @@ func newStore(o Options) *Store {
 func Discard(ctx context.Context, o Options) error {
 	s := newStore(o)
 	defer s.Close()
-	ctx, release := s.bind(ctx)
-	defer release()
 	if err := s.discard(ctx); err != nil {
 		return fmt.Errorf("discard the history of %s in ZooKeeper: %w", o.Destination, err)
 	}
@@ -135,6 +155,8 @@ func Discard(ctx context.Context, o Options) error {
 }
 
 func (s *Store) discard(ctx context.Context) error {
+	ctx, release := s.bind(ctx)
+	defer release()
 	session, err := s.o.Session(ctx)
 	if err != nil {
 		return err
@@ -221,6 +243,10 @@ func (s *Store) Schemas(ctx context.Context, id int64) (map[string]string, error
 		return nil, fmt.Errorf("the history of %s has no snapshot %d", s.o.Destination, id)
 	}
 	schemas, err := s.readSchemas(ctx, st.head.snapshots[i].blob)
+	if s.renews(err) {
+		s.o.Notice(fmt.Sprintf("a snapshot of the history of the tables of %s in ZooKeeper is damaged and removed: %v", s.o.Destination, err))
+		err = errors.Join(err, s.Remove(ctx, []int64{id}, nil))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot %d of the history of %s in ZooKeeper: %w", id, s.o.Destination, err)
 	}

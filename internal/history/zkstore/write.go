@@ -68,7 +68,7 @@ func (s *Store) updated(ctx context.Context, plan func(*draft) error) error {
 // known.
 func (s *Store) plan(ctx context.Context, plan func(*draft) error) (*draft, error) {
 	if s.stale {
-		if err := s.load(ctx); err != nil {
+		if err := s.loadOrRenew(ctx); err != nil {
 			return nil, err
 		}
 	}
