@@ -54,6 +54,6 @@
 // meanwhile. With Options.Renew such a history is discarded, and the caller, which
 // finds no snapshot, begins it anew from the definitions the source has now; Schemas
 // fails, but takes the snapshot out, so that the next Select goes back to an older
-// one. Who does not want that has Discard. A history of a later version of the format is no
-// damage and is never discarded: the error is ErrFormat.
+// one. Who does not want that has Discard. A history of a later version of the
+// format is no damage and is never discarded: the error is ErrFormat.
 package zkstore
