@@ -153,13 +153,18 @@ func (g *generator) create() statement {
 	for range 1 + g.IntN(8) {
 		t.add(g.columnType(), len(t.columns))
 	}
+	g.tables = append(g.tables, t)
+	return t.create([]string{"PRIMARY KEY", "NOT NULL", "UNIQUE"}[g.IntN(3)])
+}
+
+// create is the statement that makes the table; id says what sort of column that is.
+func (t *randomTable) create(id string) statement {
 	var b strings.Builder
-	fmt.Fprintf(&b, "CREATE TABLE %s (id INT%s", t.name, []string{" PRIMARY KEY", " NOT NULL", " UNIQUE"}[g.IntN(3)])
+	fmt.Fprintf(&b, "CREATE TABLE %s (id INT %s", t.name, id)
 	for _, c := range t.columns {
 		fmt.Fprintf(&b, ", %s %s", c.name, c.sql)
 	}
 	b.WriteString(")")
-	g.tables = append(g.tables, t)
 	return statement{sql: b.String()}
 }
 

@@ -196,25 +196,7 @@ func generatedStatements(schema string, k servers.Kind) []statement {
 	for range 12 {
 		out = append(out, g.create())
 	}
-	wide := g.create() // every type in one row
-	wide.sql = "CREATE TABLE every (id INT PRIMARY KEY)"
-	every := &randomTable{name: "every"}
-	for _, typ := range randomTypes {
-		every.add(typ, len(every.columns))
-	}
-	for _, set := range charsetNames {
-		every.add(randomType{"VARCHAR(20) CHARACTER SET " + set, []string{literal(charsetLetters[set])}, nil}, len(every.columns))
-	}
-	if k != servers.MySQL56 && !k.IsMariaDB() {
-		every.add(jsonType, len(every.columns))
-	}
-	g.tables[len(g.tables)-1] = every
-	var b strings.Builder
-	for _, c := range every.columns {
-		fmt.Fprintf(&b, ", %s %s", c.name, c.sql)
-	}
-	wide.sql = strings.TrimSuffix(wide.sql, ")") + b.String() + ")"
-	out = append(out, wide)
+	out = append(out, g.createEvery())
 	for i := range 400 {
 		if i%40 == 0 {
 			out = append(append(out, g.end()...), g.session(i/40)...)
@@ -222,6 +204,22 @@ func generatedStatements(schema string, k servers.Kind) []statement {
 		out = append(out, g.rows()...)
 	}
 	return append(append(out, g.end()...), g.session(0)...)
+}
+
+// createEvery makes a table that has a column of every type and character set.
+func (g *generator) createEvery() statement {
+	t := &randomTable{name: "every"}
+	for _, typ := range randomTypes {
+		t.add(typ, len(t.columns))
+	}
+	for _, set := range charsetNames {
+		t.add(randomType{"VARCHAR(20) CHARACTER SET " + set, []string{literal(charsetLetters[set])}, nil}, len(t.columns))
+	}
+	if g.kind != servers.MySQL56 && !g.kind.IsMariaDB() {
+		t.add(jsonType, len(t.columns))
+	}
+	g.tables = append(g.tables, t)
+	return t.create("PRIMARY KEY")
 }
 
 // session are settings that change what events look like.
