@@ -116,8 +116,8 @@ func (s *Store) Append(ctx context.Context, c history.Change) error {
 			return err
 		}
 		if old != nil {
-			if isSame(*old, c) {
-				return t.updateExtra(*old, c)
+			if isSame(old.Change, c) {
+				return t.updateExtra(old, c)
 			}
 			if err := t.removeChanges([]int64{old.ID}); err != nil {
 				return err
@@ -127,23 +127,30 @@ func (s *Store) Append(ctx context.Context, c history.Change) error {
 	})
 }
 
+// storedChange is a change with how its row is known.
+type storedChange struct {
+	history.Change
+	keyless bool // Canal's key does not hold it, because binlog_master_id is NULL
+}
+
 // sameChange finds the change at the place of c, and says whether a row that stays
 // has the place by Canal's key. Of two that Canal has without an origin it is the
 // one that is the same.
-func (s *Store) sameChange(rows []changeRow, c history.Change) (found *history.Change, taken bool, err error) {
+func (s *Store) sameChange(rows []changeRow, c history.Change) (found *storedChange, taken bool, err error) {
 	for _, r := range rows {
 		old, err := r.change()
 		if err != nil {
 			return nil, false, err
 		}
+		stored := &storedChange{Change: old, keyless: !r.master.Valid}
 		mine := r.destination == s.destination && s.atSamePlace(old, c)
 		switch {
 		case mine && isSame(old, c):
-			return &old, false, nil
+			return stored, false, nil
 		case mine && found == nil:
-			found = &old
+			found = stored
 		default:
-			taken = taken || r.master.Valid
+			taken = taken || !stored.keyless
 		}
 	}
 	return found, taken, nil
@@ -170,11 +177,14 @@ func isSame(a, b history.Change) bool {
 }
 
 // updateExtra adds what is known now to a change that Canal has written.
-func (t *tx) updateExtra(old, c history.Change) error {
+func (t *tx) updateExtra(old *storedChange, c history.Change) error {
 	if old.At.Origin != "" || c.At.Origin == "" {
 		return nil
 	}
 	x := t.s.extra(c)
+	if old.keyless {
+		x.ServerID = &c.At.ServerID
+	}
 	extra, long, err := encodeExtra(x, c.Loaded)
 	if err != nil {
 		return err

@@ -182,7 +182,7 @@ func TestDatabaseAway(t *testing.T) {
 // TestWaiting: a call that waits for another connection ends with its context, with
 // Close, and by itself.
 func TestWaiting(t *testing.T) {
-	server := servers.ForTest(t, servers.MySQL57)
+	server := shared.server(t, servers.MySQL57)
 	o := onRunning(t, server)
 	s := open(t, o)
 	other, err := open(t, o).db.BeginTx(t.Context(), nil)
@@ -236,10 +236,10 @@ func awaitWaiter(t *testing.T, server *servers.Server) {
 // TestWithoutCreate: an account that may not create tables uses those that are
 // there, and is told of what is missing.
 func TestWithoutCreate(t *testing.T) {
-	server := servers.ForTest(t, servers.MySQL80)
+	server := shared.server(t, servers.MySQL80)
 	o := onRunning(t, server, canalTables("utf8mb4")...)
 	name := o.URL[strings.LastIndex(o.URL, "/")+1 : strings.Index(o.URL, "?")]
-	server.MustExec(t, "CREATE USER tsdb@'%' IDENTIFIED WITH mysql_native_password BY 's3cret'", "GRANT SELECT, INSERT, UPDATE, DELETE ON "+name+".* TO tsdb@'%'")
+	server.MustExec(t, "DROP USER IF EXISTS tsdb@'%'", "CREATE USER tsdb@'%' IDENTIFIED WITH mysql_native_password BY 's3cret'", "GRANT SELECT, INSERT, UPDATE, DELETE ON "+name+".* TO tsdb@'%'")
 	least := o
 	least.User, least.Password = "tsdb", "s3cret"
 	if _, err := Open(t.Context(), least); err == nil || !strings.Contains(err.Error(), "create table towpath_history_state (the account needs CREATE once)") || strings.Contains(err.Error(), "s3cret") {

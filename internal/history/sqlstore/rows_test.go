@@ -189,6 +189,31 @@ func testJavaRows(t *testing.T, s *Store) {
 	}
 }
 
+// TestOriginBecomesKnown: what was written without its origin is found again with
+// it, also where Canal's key does not hold it.
+func TestOriginBecomesKnown(t *testing.T) {
+	for _, b := range backends(t) {
+		t.Run(b.name, func(t *testing.T) {
+			s := open(t, b.fresh(t))
+			loaded, statement := history.Change{At: at(200, 3, 7), SQL: "CREATE TABLE x (a int)", Loaded: true}, history.Change{At: at(200, 3, 7), SQL: "DROP TABLE x"}
+			for _, origin := range []string{"", "u", ""} {
+				for _, c := range []*history.Change{&loaded, &statement} {
+					c.At.Origin = origin
+					if err := s.Append(t.Context(), *c); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			loaded.ID, statement.ID = 1, 2
+			loaded.At.Origin, statement.At.Origin = "u", "u"
+			changes, err := s.Changes(t.Context(), 0)
+			if want := []history.Change{loaded, statement}; err != nil || !reflect.DeepEqual(changes, want) {
+				t.Errorf("%+v, %v; want %+v", changes, err, want)
+			}
+		})
+	}
+}
+
 func at(offset, seconds, server int64) history.Place {
 	return history.Place{Position: binlog.Position{File: "mysql-bin.000003", Offset: offset, Timestamp: 1_700_000_000_000 + 1000*seconds, ServerID: server}}
 }
@@ -297,7 +322,7 @@ func TestLongNames(t *testing.T) {
 // TestStatementBeyondCharacterSet: what a column of utf8 cannot have is in full in
 // extra, and in towpath_history_state when it is long.
 func TestStatementBeyondCharacterSet(t *testing.T) {
-	s := open(t, onRunning(t, servers.ForTest(t, servers.MySQL57), canalTables("utf8")...))
+	s := open(t, onRunning(t, shared.server(t, servers.MySQL57), canalTables("utf8")...))
 	short, long := historytest.Statement(1), historytest.Statement(2)
 	short.SQL = "ALTER TABLE t COMMENT '😀'"
 	long.SQL = "ALTER TABLE t COMMENT '😀" + strings.Repeat("x", maxExtra) + "'"

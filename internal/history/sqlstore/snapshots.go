@@ -132,12 +132,9 @@ func (s *Store) AddSnapshot(ctx context.Context, added history.Snapshot) error {
 			if err != nil {
 				return err
 			}
-			if r.destination == s.destination && old.Initial == added.Initial && samePlace(old.At, added.At) {
-				err = t.removeSnapshots([]int64{r.id})
-			} else {
+			if r.destination != s.destination || old.Initial != added.Initial || !samePlace(old.At, added.At) {
 				taken = taken || r.master.Valid
-			}
-			if err != nil {
+			} else if err := t.removeSnapshots([]int64{r.id}); err != nil {
 				return err
 			}
 		}

@@ -1,8 +1,11 @@
 package sqlstore
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,7 +18,57 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // test/servers has a thread of its own
+	goleak.VerifyTestMain(tests{m}, goleak.IgnoreCurrent()) // test/servers has a thread of its own
+}
+
+// tests are all tests, behind which the shared servers end.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	defer shared.stop()
+	return t.M.Run()
+}
+
+// shared are the servers that tests use together, each with databases of its own.
+var shared = sharedServers{running: map[servers.Kind]*servers.Server{}}
+
+type sharedServers struct {
+	mu      sync.Mutex
+	running map[servers.Kind]*servers.Server
+	dirs    []string
+}
+
+// server starts a server when it is first asked for.
+func (s *sharedServers) server(t *testing.T, kind servers.Kind) *servers.Server {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running[kind] != nil {
+		return s.running[kind]
+	}
+	dir, err := os.MkdirTemp("", "towpath-"+string(kind)+"-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.dirs = append(s.dirs, dir)
+	started, err := servers.Start(context.Background(), servers.Options{Kind: kind, Dir: dir})
+	if err != nil {
+		if os.Getenv("TOWPATH_REQUIRE_SERVERS") == "" && strings.Contains(err.Error(), "is not installed") {
+			t.Skip(err)
+		}
+		t.Fatal(err)
+	}
+	s.running[kind] = started
+	return started
+}
+
+func (s *sharedServers) stop() {
+	for _, server := range s.running {
+		server.Kill()
+	}
+	for _, dir := range s.dirs {
+		os.RemoveAll(dir)
+	}
 }
 
 // backend is a kind of database that tests run on.
@@ -32,25 +85,18 @@ func backends(t *testing.T) []backend {
 		return Options{Destination: "example", Path: filepath.Join(t.TempDir(), "example", "h2.towpath.db")}
 	}}}
 	for _, kind := range servers.Kinds {
-		server := sync.OnceValue(func() *servers.Server { return servers.ForTest(t, kind) })
-		all = append(all, backend{string(kind), onServer(server)})
+		all = append(all, backend{string(kind), onServer(kind)})
 		if kind == servers.MySQL57 || kind == servers.MySQL80 {
-			all = append(all, backend{string(kind) + " with tables of the parser", onServer(server, canalTables("utf8")...)})
-			all = append(all, backend{string(kind) + " with tables of the deployer", onServer(server, canalTables("utf8mb4")...)})
+			all = append(all, backend{string(kind) + " with tables of the parser", onServer(kind, canalTables("utf8")...)})
+			all = append(all, backend{string(kind) + " with tables of the deployer", onServer(kind, canalTables("utf8mb4")...)})
 		}
 	}
 	return all
 }
 
 // onServer makes a database for each use, with tables or without.
-func onServer(server func() *servers.Server, tables ...string) func(t *testing.T) Options {
-	return func(t *testing.T) Options {
-		s := server()
-		if s == nil {
-			t.Skip("no server")
-		}
-		return onRunning(t, s, tables...)
-	}
+func onServer(kind servers.Kind, tables ...string) func(t *testing.T) Options {
+	return func(t *testing.T) Options { return onRunning(t, shared.server(t, kind), tables...) }
 }
 
 var databases atomic.Int64
