@@ -127,13 +127,22 @@ func findings(ctx context.Context, in config.Instance, cursors Cursors, dial mys
 	if _, err := pipeline.New(pipeline.Options{Instance: in, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		all = append(all, Failure(in.Destination, err))
 	}
-	cursor, told := stored(ctx, in, cursors)
+	records, told := stored(ctx, in, cursors)
 	all = append(all, told...)
-	for _, f := range source.Check(ctx, in, cursor, dial) {
-		all = append(all, control.Finding{
-			Severity: severityOf(f.Severity), Destination: in.Destination,
-			Source: f.Address, Text: f.Text, Remedy: f.Remedy,
-		})
+	for n, one := range in.Sources() {
+		if one.Master.Address == "" && one.Local.Dir == "" {
+			continue // see withoutFiles
+		}
+		var cursor *source.Cursor
+		if cur, ok := meta.Servers(in.Addresses()).Earliest(records, n+1); ok {
+			cursor = &source.Cursor{Host: cur.Host, Port: cur.Port, Position: cur.Position, Whole: cur.Whole}
+		}
+		for _, f := range source.Check(ctx, one, cursor, dial) {
+			all = append(all, control.Finding{
+				Severity: severityOf(f.Severity), Destination: in.Destination,
+				Source: f.Address, Text: f.Text, Remedy: f.Remedy,
+			})
+		}
 	}
 	return all
 }
@@ -176,7 +185,16 @@ func Content(ctx context.Context, o Options, destination, content string) []cont
 // the texts may come from somebody who may not know what is in them.
 func withoutFiles(in *config.Instance) (all []control.Finding) {
 	in.Meta = config.MetaMemory // so that no position is looked for
-	for _, e := range []*config.Endpoint{&in.Master, &in.Standby} {
+	if in.Local.Dir != "" {
+		in.Local = config.Local{}
+		all = append(all, control.Finding{Severity: control.SeverityWarning, Destination: in.Destination,
+			Text: "the binlog files are on the server that is to run the destination, and are not looked at here", Remedy: "have the check made by that server"})
+	}
+	ends := []*config.Endpoint{&in.Master, &in.Standby}
+	for n := range in.Group {
+		ends = append(ends, &in.Group[n].Master, &in.Group[n].Standby)
+	}
+	for _, e := range ends {
 		if e.TLS.TrustStore.URL == "" && e.TLS.ClientStore.URL == "" {
 			continue
 		}
@@ -218,13 +236,9 @@ func severityOfProblem(s config.ProblemSeverity) string {
 	return control.SeverityWarning
 }
 
-// stored is the position that the destination would go on from, nil for none.
-func stored(ctx context.Context, in config.Instance, cursors Cursors) (*source.Cursor, []control.Finding) {
-	var (
-		records  []meta.Record
-		findings []control.Finding
-		ok       bool
-	)
+// stored are the cursors that the destination would go on from.
+func stored(ctx context.Context, in config.Instance, cursors Cursors) (records []meta.Record, findings []control.Finding) {
+	ok := false
 	switch {
 	case in.Meta.InZooKeeper() && cursors != nil:
 		records, findings, ok = cursors(ctx, in.Destination)
@@ -234,11 +248,7 @@ func stored(ctx context.Context, in config.Instance, cursors Cursors) (*source.C
 	if !ok {
 		return nil, findings
 	}
-	cur, ok := meta.Earliest(records)
-	if !ok {
-		return nil, findings
-	}
-	return &source.Cursor{Host: cur.Host, Port: cur.Port, Position: cur.Position, Whole: cur.Whole}, findings
+	return records, findings
 }
 
 // fileRecords are the cursors in the destination's file.

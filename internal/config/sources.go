@@ -103,3 +103,11 @@ func (in *Instance) Sources() []Instance {
 	}
 	return all
 }
+
+// Addresses are those of the servers of each source of a group; nil without a group.
+func (in *Instance) Addresses() (all [][]string) {
+	for _, pair := range in.Group {
+		all = append(all, []string{pair.Master.Address, pair.Standby.Address})
+	}
+	return all
+}

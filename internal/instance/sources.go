@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
@@ -86,61 +83,12 @@ func (m *member) stopped() error {
 // stored is where to start after a restart: the cursor of the client that is
 // furthest behind.
 func (m *member) stored(context.Context) (source.Cursor, bool, error) {
-	cur, ok := m.earliest(m.i.meta.Snapshot())
+	cur, ok := m.i.servers().Earliest(m.i.meta.Snapshot(), m.number)
 	return source.Cursor{Host: cur.Host, Port: cur.Port, Position: cur.Position, Whole: cur.Whole}, ok, nil
 }
 
-// earliest is the cursor for this source that is furthest behind.
-func (m *member) earliest(records []meta.Record) (meta.Cursor, bool) {
-	if m.number == 0 {
-		return meta.Earliest(records)
-	}
-	var own []meta.Record
-	for _, r := range records {
-		if !r.HasCursor {
-			continue
-		}
-		if r.Cursor, r.HasCursor = m.cursor(r.Cursor); r.HasCursor {
-			own = append(own, r)
-		}
-	}
-	return meta.Earliest(own)
-}
-
-// cursor is what the cursor of a group says of this source: by its address, or by its
-// number when the address is of no other source, as after a change of addresses. A
-// cursor that Canal wrote is about one source alone.
-func (m *member) cursor(c meta.Cursor) (meta.Cursor, bool) {
-	if c.Sources == nil {
-		return c, m.has(c)
-	}
-	for _, e := range c.Sources.List {
-		if m.has(e.Cursor) {
-			return e.Cursor, true
-		}
-	}
-	for _, e := range c.Sources.List {
-		if e.Number == m.number && !m.i.anyHas(e.Cursor) {
-			return e.Cursor, true
-		}
-	}
-	return meta.Cursor{}, false
-}
-
-// has says whether a cursor is of the master or standby of this source.
-func (m *member) has(c meta.Cursor) bool {
-	address := net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
-	return strings.EqualFold(address, m.config.Master.Address) || strings.EqualFold(address, m.config.Standby.Address)
-}
-
-func (i *Instance) anyHas(c meta.Cursor) bool {
-	for _, m := range i.members {
-		if m.has(c) {
-			return true
-		}
-	}
-	return false
-}
+// servers are those of each source of a group; none without one.
+func (i *Instance) servers() meta.Servers { return i.o.Config.Addresses() }
 
 // sourcesOf says where each source stands for a client with the cursor cur, and for
 // one that has none where all others have been. A source of which nothing has been
@@ -149,9 +97,9 @@ func (i *Instance) anyHas(c meta.Cursor) bool {
 func (i *Instance) sourcesOf(cur meta.Cursor, known bool) *meta.Sources {
 	var all *meta.Sources
 	for _, m := range i.members {
-		c, ok := m.cursor(cur)
+		c, ok := i.servers().Cursor(cur, m.number)
 		if !known {
-			c, ok = m.earliest(i.meta.Snapshot())
+			c, ok = i.servers().Earliest(i.meta.Snapshot(), m.number)
 		}
 		if p, began := m.pipeline.Begin(); !ok && began {
 			c, ok = meta.Cursor{Host: p.Origin.Host, Port: p.Origin.Port, Position: p.Position, Whole: p.Whole}, true
@@ -269,6 +217,8 @@ func addPipeline(sum *pipeline.Stats, s pipeline.Stats) {
 	sum.PublishWait += s.PublishWait
 	sum.StoreWait += s.StoreWait
 	sum.SkippedRows += s.SkippedRows
+	sum.Healed += s.Healed
+	sum.HeldRows += s.HeldRows
 	if s.LastEvent.Before(sum.LastEvent) {
 		sum.LastEvent = s.LastEvent
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -43,33 +42,6 @@ type Cursor struct {
 	// there is one source, and when Java wrote the cursor. They are not changed once
 	// they are here.
 	Sources *Sources
-}
-
-// Sources are the cursors of several sources of one client.
-type Sources struct {
-	List []SourceCursor // in the order of their numbers
-}
-
-// SourceCursor is the cursor of one source.
-type SourceCursor struct {
-	Number int    // of the source, from 1 on
-	Cursor Cursor // without Sources
-}
-
-// With returns the sources with one that is added or replaced. s may be nil.
-func (s *Sources) With(number int, c Cursor) *Sources {
-	c.Sources = nil
-	next := &Sources{}
-	if s != nil {
-		next.List = slices.Clone(s.List)
-	}
-	at, found := slices.BinarySearchFunc(next.List, number, func(e SourceCursor, n int) int { return e.Number - n })
-	if found {
-		next.List[at].Cursor = c
-	} else {
-		next.List = slices.Insert(next.List, at, SourceCursor{number, c})
-	}
-	return next
 }
 
 // Record is what is kept of one client.

@@ -32,9 +32,13 @@ type Finding struct {
 // Check connects to the servers of an instance and tests what a Source will
 // need, without starting a dump: log-in, settings, privileges, the list of
 // binlog files, and cursor's position among them (nil for none). dial connects, a
-// net.Dialer if it is nil.
+// net.Dialer if it is nil. Of an instance that reads binlog files it looks at the
+// folder, and at the server that is asked for definitions.
 func Check(ctx context.Context, inst config.Instance, cursor *Cursor, dial mysql.Dial) []Finding {
 	var out []Finding
+	if inst.Local.Dir != "" {
+		return checkFiles(ctx, inst, cursor, dial)
+	}
 	for i, e := range []config.Endpoint{inst.Master, inst.Standby} {
 		if i > 0 && e.Address == "" {
 			continue

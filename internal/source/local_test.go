@@ -507,6 +507,38 @@ func TestLocalLocate(t *testing.T) {
 	}
 }
 
+// TestCheckFiles tells what reading would meet.
+func TestCheckFiles(t *testing.T) {
+	log := fill(1)
+	for name, c := range map[string]struct {
+		spoil func(*binlogs, *Options)
+		worst Severity
+		text  string
+	}{
+		"sound":     {func(*binlogs, *Options) {}, Info, "binlog files mysql-bin.000001 to mysql-bin.000003 of mysql 5.7.22-log, server id 77"},
+		"no server": {func(*binlogs, *Options) {}, Info, "no server to ask for definitions"},
+		"empty":     {func(b *binlogs, o *Options) { o.Instance.Local.Dir = b.TempDir() }, Failure, "no binlog files"},
+		"gap":       {func(b *binlogs, _ *Options) { b.remove(names[1]) }, Failure, "the file after mysql-bin.000001 is missing"},
+		"encrypted": {func(b *binlogs, _ *Options) { b.write(names[0], []byte(magicEncrypted+"x")) }, Failure, "mysql-bin.000001 is encrypted"},
+		"place":     {func(_ *binlogs, o *Options) { o.Instance.Master.Start.File = "mysql-bin.000007" }, Failure, "configured position mysql-bin.000007"},
+		"refused":   {func(_ *binlogs, o *Options) { o.Instance.Master.Address = "127.0.0.1:1" }, Failure, "127.0.0.1:1"},
+	} {
+		b := newBinlogs(t)
+		b.writeAll(log)
+		o := b.options()
+		c.spoil(b, &o)
+		worst, found := Info, false
+		findings := Check(t.Context(), o.Instance, nil, nil)
+		for _, f := range findings {
+			worst = max(worst, f.Severity)
+			found = found || strings.Contains(f.Text, c.text)
+		}
+		if worst != c.worst || !found {
+			t.Errorf("%s: %+v", name, findings)
+		}
+	}
+}
+
 // FuzzLocal follows any bytes to their end.
 func FuzzLocal(f *testing.F) {
 	log := fill(1)

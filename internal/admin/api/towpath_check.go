@@ -62,9 +62,11 @@ func sourceAddresses(main, name, content string) []string {
 		return nil
 	}
 	var all []string
-	for _, e := range []config.Endpoint{in.Master, in.Standby} {
-		if e.Address != "" {
-			all = append(all, e.Address)
+	for _, one := range in.Sources() {
+		for _, e := range []config.Endpoint{one.Master, one.Standby} {
+			if e.Address != "" {
+				all = append(all, e.Address)
+			}
 		}
 	}
 	return all
