@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { language } from '@/state/preferences'
 import { openStream, RETRY_MS, TROUBLE_AFTER } from './stream'
 
 class FakeSource extends EventTarget {
@@ -21,6 +22,7 @@ class FakeSource extends EventTarget {
 const last = () => FakeSource.all[FakeSource.all.length - 1]!
 
 beforeEach(() => {
+  language.value = 'en'
   FakeSource.all = []
   vi.stubGlobal('EventSource', FakeSource)
   vi.useFakeTimers()
@@ -34,7 +36,7 @@ describe('openStream', () => {
   it('delivers events of its topics', () => {
     const got: unknown[] = []
     const close = openStream(['a', 'instance:4'], { event: (topic, data) => got.push([topic, data]), state() {} })
-    expect(last().url).toBe('/api/v1/towpath/stream?topics=a%2Cinstance%3A4')
+    expect(last().url).toBe('/api/v1/towpath/stream?topics=a%2Cinstance%3A4&lang=en')
     last().send('instance:4', '{"n":1}')
     last().send('a', '{"half')
     last().send('other', '1')

@@ -1,3 +1,4 @@
+import { language } from '@/state/preferences'
 import { BASE, queryString } from './client'
 
 // Server-sent events of GET /towpath/stream. The browser reconnects by itself
@@ -17,7 +18,7 @@ export interface StreamHandlers {
   state(live: boolean): void
 }
 
-/** openStream watches topics until the function that it gives is called. */
+/** openStream watches topics, told in the language of the pages, until the function that it gives is called. */
 export function openStream(topics: readonly string[], handlers: StreamHandlers): () => void {
   let source: EventSource | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -25,7 +26,7 @@ export function openStream(topics: readonly string[], handlers: StreamHandlers):
   let closed = false
 
   function connect(): void {
-    source = new EventSource(BASE + '/towpath/stream' + queryString({ topics: topics.join(',') }))
+    source = new EventSource(BASE + '/towpath/stream' + queryString({ topics: topics.join(','), lang: language.value }))
     source.onopen = () => {
       failures = 0
       handlers.state(true)

@@ -1,5 +1,6 @@
 import { onBeforeUnmount, onMounted, ref, toValue, watch, type MaybeRefOrGetter, type Ref } from 'vue'
 import { openStream } from '@/api/stream'
+import { language } from '@/state/preferences'
 
 /** How often to ask while no events come. */
 export const POLL_MS = 5_000
@@ -56,6 +57,6 @@ export function useStream(options: StreamOptions): { live: Ref<boolean> } {
     document.removeEventListener('visibilitychange', visibility)
     stop()
   })
-  watch(() => toValue(options.topics).join(), start)
+  watch([() => toValue(options.topics).join(), language], start)
   return { live }
 }

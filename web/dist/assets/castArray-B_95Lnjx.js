@@ -1,1 +1,0 @@
-import{Bn as e}from"./error-Ay8PsJ5j.js";function t(){if(!arguments.length)return[];var t=arguments[0];return e(t)?t:[t]}export{t};
