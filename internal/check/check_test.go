@@ -56,6 +56,8 @@ func has(findings []control.Finding, severity string, texts ...string) bool {
 	return false
 }
 
+const groupXML = "canal.instance.global.spring.xml = classpath:spring/group-instance.xml\n"
+
 func TestContent(t *testing.T) {
 	sound := mysqltest.Start(t, mysqltest.NewLog("mysql-bin", 1_600_000_000))
 	quiet := mysqltest.Start(t, mysqltest.NewLog("mysql-bin", 1_600_000_000))
@@ -78,6 +80,10 @@ func TestContent(t *testing.T) {
 		{"unknown key", Options{Server: login}, address(sound) + "canal.instance.gtdon = true\n", control.SeverityWarning, []string{"line 2: canal.instance.gtdon", "did you mean canal.instance.gtidon?"}},
 		{"overruled", Options{Server: login}, address(sound) + "canal.instance.dbUsername = mine\n", control.SeverityWarning, []string{"line 2: canal.instance.dbUsername: without effect"}},
 		{"key store", Options{Server: login}, address(sound) + "canal.instance.master.trustCertificateKeyStoreUrl = file:/etc/passwd\n", control.SeverityWarning, []string{sound.Address(), "key stores", "not looked at here"}},
+		{"binlog files", Options{Server: login}, "towpath.instance.localBinlog.dir = /etc\n", control.SeverityWarning, []string{"orders", "binlog files", "not looked at here"}},
+		{"binlog files, by files", Options{Config: files}, "towpath.instance.localBinlog.dir = " + t.TempDir() + "\n", control.SeverityFailure, []string{"there are no binlog files"}},
+		{"group", Options{Server: login + groupXML}, "canal.instance.master1.address = " + sound.Address() + "\ncanal.instance.master2.address = " + quiet.Address() + "\n", control.SeverityFailure, []string{quiet.Address(), "writes no binary log"}},
+		{"sound group", Options{Server: login + groupXML}, "canal.instance.master1.address = " + sound.Address() + "\n", control.SeverityOK, []string{sound.Address(), "server id 77"}},
 		{"wrong server text", Options{Server: "canal.port = x"}, address(sound), control.SeverityFailure, []string{"canal.port"}},
 		{"cannot be read", Options{Server: login}, `a = \u1`, control.SeverityFailure, []string{"malformed"}},
 	} {
@@ -86,8 +92,8 @@ func TestContent(t *testing.T) {
 			if !has(got, c.severity, c.want...) {
 				t.Errorf("got %+v, want a %s with %q", got, c.severity, c.want)
 			}
-			if c.name[:5] == "sound" && has(got, control.SeverityFailure) {
-				t.Errorf("failures in %+v", got)
+			if c.name[:5] == "sound" && has(got, control.SeverityFailure) || c.name == "binlog files" && len(got) != 1 {
+				t.Errorf("got %+v", got)
 			}
 		})
 	}
@@ -146,5 +152,11 @@ func TestContentDials(t *testing.T) {
 	findings := Content(t.Context(), Options{Dial: dial}, "169.254.169.254", content)
 	if !slices.Equal(asked, []string{"169.254.169.254:3306", "standby:3306"}) || !has(findings, control.SeverityFailure, "not allowed") {
 		t.Errorf("asked %q, found %+v", asked, findings)
+	}
+	asked = nil
+	content = "canal.instance.master1.address = one:3306\ncanal.instance.master2.address = two:3306\ncanal.instance.standby2.address = three:3306\n"
+	Content(t.Context(), Options{Server: login + groupXML, Dial: dial}, "orders", content)
+	if !slices.Equal(asked, []string{"one:3306", "two:3306", "three:3306"}) {
+		t.Errorf("of a group it asked %q", asked)
 	}
 }

@@ -47,7 +47,11 @@ func lag(s *instance.Status, k *head, now time.Time) time.Duration {
 		return unknownLag
 	case s.Store.OldestTime > 0:
 		return age(s.Store.OldestTime)
-	case s.Store.PutSeq != s.Store.AckSeq, s.Source.Phase != source.PhaseStreaming:
+	case s.Store.PutSeq != s.Store.AckSeq:
+		return unknownLag
+	case s.Source.Phase == source.PhaseFinished:
+		return 0
+	case s.Source.Phase != source.PhaseStreaming:
 		return unknownLag
 	case caughtUp(s, k, now):
 		return 0

@@ -153,7 +153,7 @@ func present(r *control.InstanceReport, s *instance.Status) {
 	switch {
 	case s.Stopped != nil:
 		r.State, r.SinceMs, r.Reason, r.Remedy = control.StateFailed, millis(src.Since), s.Stopped.Error(), src.Remedy
-	case src.Phase == source.PhaseStreaming:
+	case src.Phase == source.PhaseStreaming, src.Phase == source.PhaseFinished:
 	case src.Failures > 0 || src.Phase == source.PhaseWaiting:
 		r.State, r.SinceMs, r.Reason, r.Remedy = control.StateRetrying, millis(src.Since), src.Reason, src.Remedy
 	case s.Resume.IsZero() && src.Position.IsZero():
@@ -172,7 +172,9 @@ func sourceReport(s *instance.SourceStatus) control.SourceReport {
 }
 
 // source fills in the reading side, and the lag, which needs the end of the binlog.
-// With several sources the lag is in time alone: there is no one binlog to measure.
+// With several sources the lag is in time alone: there is no one binlog to measure; and
+// so it is of files, because the server that is asked for definitions may be another
+// one than the one that wrote them.
 func (g *gathering) source(r *control.InstanceReport, s *instance.Status, in *instance.Instance) {
 	src := &s.Source
 	one := sourceReport(&instance.SourceStatus{State: s.Source, Read: s.Read, Resume: s.Resume})
@@ -183,7 +185,7 @@ func (g *gathering) source(r *control.InstanceReport, s *instance.Status, in *in
 		}
 	}
 	var k *head
-	if src.Address != "" && len(s.Sources) == 1 {
+	if src.Address != "" && len(s.Sources) == 1 && s.Config.Local.Dir == "" {
 		var w *headWatch
 		w, k = g.i.heads.want(headKey{src.Address, s.Config.User, s.Config.Password}, in.Connect)
 		if p, ok := confirmed(s); ok {

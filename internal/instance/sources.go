@@ -194,7 +194,7 @@ func (s *SourceStatus) urgency() int {
 		return 3
 	case s.State.Phase == source.PhaseWaiting, s.State.Failures > 0:
 		return 2
-	case s.State.Phase != source.PhaseStreaming:
+	case s.State.Phase != source.PhaseStreaming && s.State.Phase != source.PhaseFinished:
 		return 1
 	}
 	return 0
