@@ -10,8 +10,8 @@ import (
 
 // alteration applies the items of one ALTER TABLE to a definition, in the
 // order in which the server does it (mysql_prepare_alter_table): columns are
-// dropped and changed in place first, then new and moved columns are put in
-// their places, then keys are dropped and added.
+// dropped and changed in place first, then, item by item, new and moved columns are
+// put in their places, then keys are dropped and added.
 type alteration struct {
 	def    *definition // a clone, changed in place
 	server ddl.Server
@@ -85,7 +85,7 @@ func (a *alteration) columns() error {
 	}
 	for i := range a.items {
 		var err error
-		if list, err = a.place(list, visible, &a.items[i]); err != nil {
+		if list, err = a.place(list, visible, i); err != nil {
 			return err
 		}
 	}
@@ -100,12 +100,13 @@ func find(list []Column, name string) int {
 	return slices.IndexFunc(list, func(c Column) bool { return strings.EqualFold(c.Name, name) })
 }
 
-// checkNames fails for items about columns that are not there.
+// checkNames fails for items about columns that are not there. MariaDB lets an item
+// change a column that one before it adds.
 func (a *alteration) checkNames(columns []Column) error {
-	for _, item := range a.items {
+	for i, item := range a.items {
 		switch item.Kind {
 		case ddl.DropColumn, ddl.ChangeColumn, ddl.RenameColumn:
-			if !item.Condition && find(columns, item.Name) < 0 {
+			if !item.Condition && find(columns, item.Name) < 0 && !(item.Kind == ddl.ChangeColumn && a.adds(i)) {
 				return fmt.Errorf("alter %s.%s: column %s is not known", a.def.table.Schema, a.def.table.Name, item.Name)
 			}
 		}
@@ -113,8 +114,16 @@ func (a *alteration) checkNames(columns []Column) error {
 	return nil
 }
 
+// adds reports whether the column that item i changes is one that an item before
+// it has added, by its name after the change.
+func (a *alteration) adds(i int) bool {
+	return slices.ContainsFunc(a.items[:i], func(item ddl.Item) bool {
+		return item.Kind == ddl.AddColumn && strings.EqualFold(item.Column.Name, a.items[i].Column.Name)
+	})
+}
+
 // inPlace is what becomes of a column that was there: it is false when it is
-// dropped or moved.
+// dropped. One that is moved is in its old place until its item's turn.
 func (a *alteration) inPlace(c Column) (Column, bool) {
 	for i := range a.items {
 		item := &a.items[i]
@@ -128,7 +137,7 @@ func (a *alteration) inPlace(c Column) (Column, bool) {
 			c.Name = intern(item.Column.Name)
 			return c, true
 		case ddl.ChangeColumn:
-			return a.newColumn(item), !item.First && item.After == ""
+			return a.newColumn(item), true
 		}
 	}
 	return c, true
@@ -138,18 +147,28 @@ func (a *alteration) newColumn(item *ddl.Item) Column {
 	return newColumn(&item.Column, a.server, a.def.charset, false)
 }
 
-// place puts the column of an item that is new or moved into the list.
+// place puts the column of item i, if that is new or moved, into the list.
 // visible are the columns before the statement.
-func (a *alteration) place(list, visible []Column, item *ddl.Item) ([]Column, error) {
-	switch {
-	case item.Kind == ddl.AddColumn:
-		if item.Condition && find(visible, item.Column.Name) >= 0 {
+func (a *alteration) place(list, visible []Column, i int) ([]Column, error) {
+	item := &a.items[i]
+	there := find(list, item.Column.Name)
+	switch item.Kind {
+	case ddl.AddColumn:
+		if item.Condition && (there >= 0 || find(visible, item.Column.Name) >= 0) {
 			return list, nil
 		}
-		if find(list, item.Column.Name) >= 0 {
+		if there >= 0 {
 			return nil, fmt.Errorf("alter %s.%s: column %s is there already", a.def.table.Schema, a.def.table.Name, item.Column.Name)
 		}
-	case item.Kind == ddl.ChangeColumn && (item.First || item.After != "") && find(visible, item.Name) >= 0:
+	case ddl.ChangeColumn:
+		was := find(visible, item.Name) >= 0 && !a.drops(item.Name)
+		switch {
+		case was && !item.First && item.After == "", !was && item.Condition:
+			return list, nil
+		case there < 0 || !was && !a.adds(i):
+			return nil, fmt.Errorf("alter %s.%s: column %s is not known", a.def.table.Schema, a.def.table.Name, item.Name)
+		}
+		list = slices.Delete(list, there, there+1)
 	default:
 		return list, nil
 	}
@@ -164,6 +183,13 @@ func (a *alteration) place(list, visible []Column, item *ddl.Item) ([]Column, er
 		at = i + 1
 	}
 	return slices.Insert(list, at, a.newColumn(item)), nil
+}
+
+// drops reports whether an item drops a column.
+func (a *alteration) drops(name string) bool {
+	return slices.ContainsFunc(a.items, func(item ddl.Item) bool {
+		return item.Kind == ddl.DropColumn && strings.EqualFold(item.Name, name)
+	})
 }
 
 // keys renames columns in keys, drops and renames keys, and adds new ones.
