@@ -23,8 +23,19 @@ func TestKill(t *testing.T) {
 	kills := envInt(t, "TOWPATH_E2E_KILLS", 50)
 	seed := uint64(envInt(t, "TOWPATH_E2E_SEED", time.Now().UnixNano()%1_000_000))
 	t.Logf("TOWPATH_E2E_SEED=%d", seed)
-	t.Run("position", func(t *testing.T) { testKill(t, "kill_position", false, int(kills+1)/2, seed) })
-	t.Run("gtid", func(t *testing.T) { testKill(t, "kill_gtid", true, int(kills+1)/2, seed) })
+	t.Run("position", func(t *testing.T) { testKill(t, "kill_position", nil, int(kills+1)/2, seed) })
+	t.Run("gtid", func(t *testing.T) { testKill(t, "kill_gtid", byGTID, int(kills+1)/2, seed) })
+	t.Run("files", func(t *testing.T) { testKill(t, "kill_files", byFiles, int(kills+4)/5, seed) })
+}
+
+// byGTID has an instance read by GTID sets.
+func byGTID(t *testing.T, db *servers.Server) settings {
+	return settings{"canal.instance.gtidon": "true", "canal.instance.master.gtid": executed(t, db), "canal.instance.master.journal.name": "", "canal.instance.master.position": ""}
+}
+
+// byFiles has it read the binlog files of the server while they are written.
+func byFiles(_ *testing.T, db *servers.Server) settings {
+	return settings{"towpath.instance.localBinlog.dir": db.BinlogDir()}
 }
 
 func envInt(t *testing.T, name string, otherwise int64) int64 {
@@ -39,13 +50,13 @@ func envInt(t *testing.T, name string, otherwise int64) int64 {
 	return n
 }
 
-func testKill(t *testing.T, schema string, gtid bool, kills int, seed uint64) {
+func testKill(t *testing.T, schema string, how func(*testing.T, *servers.Server) settings, kills int, seed uint64) {
 	db := sharedServer(t, servers.MySQL80)
 	h := newHome(t, nil)
 	w := newWriter(t, db, schema)
 	from := at(end(t, db)).with(only(schema))
-	if gtid {
-		from = only(schema).with(settings{"canal.instance.gtidon": "true", "canal.instance.master.gtid": executed(t, db)})
+	if how != nil {
+		from = from.with(how(t, db))
 	}
 	h.instance("example", db.Addr(), from)
 	r := rand.New(rand.NewPCG(seed, 1))
