@@ -30,7 +30,7 @@ func TestHistoryDatabaseAway(t *testing.T) {
 	source.MustExec(t, "INSERT INTO hd.t VALUES (1)")
 	h.awaitLog("example", store.Addr()+"/canal_tsdb", 1)
 	up()
-	story(t, h.addr(), "hd", []string{"t id=1"})
+	h.awaitCursor(story(t, h.addr(), "hd", []string{"t id=1"}))
 
 	said := strings.Count(h.log("example"), store.Addr()+"/canal_tsdb")
 	store.Kill()
@@ -53,7 +53,7 @@ func TestHistoryFile(t *testing.T) {
 	h.write("conf/example/h2.mv.db", "H:2,block:6")
 	h.start()
 	db.MustExec(t, "INSERT INTO hf.t VALUES (1)")
-	story(t, h.addr(), "hf", []string{"t id=1"})
+	h.awaitCursor(story(t, h.addr(), "hf", []string{"t id=1"}))
 	h.awaitLog("example", "h2.mv.db has the history of a Java Canal", 1)
 	file := filepath.Join(h.dir, "conf", "example", "h2.towpath.db")
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -80,7 +80,7 @@ func TestHistoryFile(t *testing.T) {
 			db.MustExec(t, "INSERT INTO hf.t VALUES (5, 4)", "ALTER TABLE hf.t DROP COLUMN a", "INSERT INTO hf.t VALUES (5)")
 		}
 		h.start()
-		story(t, h.addr(), "hf", want)
+		h.awaitCursor(story(t, h.addr(), "hf", want))
 		recorded(t, s, n+1)
 	}
 	if n := strings.Count(h.log("example"), "h2.mv.db"); n != 1 {

@@ -75,13 +75,15 @@ func recorded(t *testing.T, s *sqlstore.Store, n int) (all []history.Change) {
 }
 
 // story reads the destination example of a server until there are as many changes
-// of a schema as wanted: rows with the names of their columns, and statements.
-func story(t *testing.T, addr, schema string, want []string) {
+// of a schema as wanted, and the end of their transaction: rows with the names of
+// their columns, and statements. It returns where the cursor will be.
+func story(t *testing.T, addr, schema string, want []string) (cursor place) {
 	t.Helper()
 	c := client.NewConsumer(client.ConsumerOptions{Options: client.Options{Addr: addr, Destination: "example"}, Retry: soon})
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
 	var got []string
+	within := false // a transaction
 	for b, err := range c.Batches(ctx) {
 		if err != nil {
 			t.Fatalf("%v; so far %q", err, got)
@@ -91,17 +93,43 @@ func story(t *testing.T, addr, schema string, want []string) {
 				t.Fatal(err)
 			}
 			got = append(got, told(t, e, schema)...)
+			if e.EntryType() != protocol.EntryRowData {
+				within = e.EntryType() == protocol.EntryTransactionBegin
+			}
+			if e.EntryType() != protocol.EntryRowData || isDDL(t, e) {
+				cursor = place{e.Header().LogfileName(), e.Header().LogfileOffset()}
+			}
 		}
 		if err := b.Ack(); err != nil {
 			t.Fatal(err)
 		}
-		if len(got) >= len(want) {
+		if len(got) >= len(want) && !within {
 			break
 		}
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the story is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+	return cursor
+}
+
+func isDDL(t *testing.T, e *protocol.Entry) bool {
+	t.Helper()
+	rc, err := e.RowChange()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rc.IsDDL()
+}
+
+// awaitCursor waits until the acks of the destination example are in its meta.dat,
+// Java's or ours.
+func (h *home) awaitCursor(p place) {
+	h.t.Helper()
+	eventually(h.t, startLimit, fmt.Sprintf("the cursor is at %v", p), func() bool {
+		c, ok := h.cursor("example")
+		return ok && c.place == p
+	})
 }
 
 // told are what an entry tells.
@@ -260,7 +288,7 @@ func (c *chain) story(t *testing.T, addr string, want ...string) {
 	for i := range want {
 		want[i] = strings.ReplaceAll(want[i], " key=", " "+c.column+"=")
 	}
-	story(t, addr, c.schema, want)
+	c.home.awaitCursor(story(t, addr, c.schema, want))
 }
 
 // first has a Java server tell what the first part brings.
@@ -348,6 +376,34 @@ func TestDistributionTakesHistoryOver(t *testing.T) {
 	c.third(t)
 	java()
 	c.last(t, c.home.addr())
+}
+
+// TestJavaGoesOnFromOurs has our server begin a history, and a Java server go on
+// with the tables as we have written them.
+func TestJavaGoesOnFromOurs(t *testing.T) {
+	peers.ForTest(t, peers.JavaCanal)
+	c := newChain(t, "jo", "code")
+	const (
+		insert = "INSERT INTO wide (id, e, d, b, j, v, t, y, s, c) VALUES (%d, 'it''s', 1.5, 5, '{\"a\": 1}', 'v', 1, 2024, 'a,b', 'x')"
+		row    = "id=%d e=3 d=1.50 b=5 j={\"a\": 1} v=v g=%d t=1 y=2024 s=3 c=x"
+	)
+	c.db.MustExec(t, `CREATE TABLE jo.wide (id int unsigned PRIMARY KEY, e enum('x','y z','it''s') NOT NULL, d decimal(10,2) unsigned zerofill, b bit(3), j json,
+		v varchar(10) CHARACTER SET latin1 COMMENT 'a "b" ''c''; \\', g int GENERATED ALWAYS AS (id + 1) STORED, t tinyint(1) DEFAULT '1', y year, s set('a','b'), c char(3) BINARY,
+		UNIQUE KEY (v, id), KEY (t DESC)) COMMENT '; \n' PARTITION BY HASH (id) PARTITIONS 3`)
+	wide := func(id int) string { return fmt.Sprintf("wide "+row, id, id+1) }
+	add := func(id int) string { return fmt.Sprintf(insert, id) }
+	from := end(t, c.db)
+	c.home.instance("example", c.db.Addr(), at(from).with(only("jo")))
+	c.home.start()
+	c.db.MustExec(t, "USE jo", add(1))
+	story(t, c.home.addr(), "jo", []string{wide(1)})
+	c.db.MustExec(t, "ALTER TABLE jo.goods ADD COLUMN price int FIRST", "INSERT INTO jo.goods VALUES (7, 1, 2)")
+	c.story(t, c.home.addr(), "ALTER TABLE jo.goods ADD COLUMN price int FIRST", "goods price=7 id=1 key=2")
+	c.home.stop()
+	c.db.MustExec(t, "USE jo", add(2), "INSERT INTO goods VALUES (8, 3, 4)", "ALTER TABLE wide ADD COLUMN n int FIRST", "ALTER TABLE goods DROP COLUMN price", add(3), "INSERT INTO goods VALUES (5, 6)")
+	java := javaWithHistory(t, c.db, from, "jo", c.url, "--data", filepath.Join(c.home.dir, "conf"))
+	story(t, java.Addr(), "jo", []string{wide(2), "goods price=8 id=3 code=4", "ALTER TABLE wide ADD COLUMN n int FIRST", "ALTER TABLE goods DROP COLUMN price",
+		strings.Replace(wide(3), "wide id", "wide n= id", 1), "goods id=5 code=6"})
 }
 
 // stopJava ends a Java server with a signal that it handles.
