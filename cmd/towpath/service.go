@@ -148,6 +148,7 @@ func instanceStats(m *instance.Manager) []metrics.InstanceStats {
 			Parsers:      parsers,
 			SinkBlocking: s.Pipeline.StoreWait, LastExecTime: s.Pipeline.LastEvent,
 			Transactions: uint64(s.Pipeline.Transactions), Store: s.Store,
+			Quarantined: len(s.Quarantine), HeldRows: uint64(s.Pipeline.HeldRows), Healed: uint64(s.Pipeline.Healed),
 		})
 	}
 	return all

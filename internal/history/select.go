@@ -131,6 +131,16 @@ func (o *order) after(c *Change) bool {
 	return true
 }
 
+// fromTheBegin reports whether a snapshot is older than all changes: Canal's initial
+// one, which does not say where it was read, or one that was read with the empty set
+// of transactions. Canal's name for no file is "0".
+func (s *Snapshot) fromTheBegin() bool {
+	return s.Initial && (s.At.Origin == "" || (s.At.File == "" || s.At.File == "0") && s.At.GTIDSet == "")
+}
+
+// Before reports whether a change stands before a place, as Select sees it.
+func Before(c *Change, at Place) bool { return newOrder(at).after(c) }
+
 // sameLog reports whether files and offsets of two places can be compared.
 func sameLog(a, b Place) bool {
 	return a.Origin != "" && a.Origin == b.Origin && a.File != "" && b.File != ""
@@ -138,8 +148,8 @@ func sameLog(a, b Place) bool {
 
 // holds reports whether a snapshot has nothing in it from behind the place.
 func (o *order) holds(s *Snapshot) bool {
-	if s.Initial && s.At.Origin == "" {
-		return true // Canal's: it says nothing of where it was read
+	if s.fromTheBegin() {
+		return true
 	}
 	if yes, known := o.contains(s.At.GTIDSet); known {
 		return yes
@@ -154,7 +164,7 @@ func (o *order) holds(s *Snapshot) bool {
 // stand at the last change that is in them.
 func (o *order) has(s *Snapshot, c *Change) bool {
 	switch {
-	case s.Initial && s.At.Origin == "":
+	case s.fromTheBegin():
 		return false
 	case s.At.Origin == "":
 		return c.At.Timestamp < s.At.Timestamp || c.At.ServerID == s.At.ServerID && c.At.Compare(s.At.Position) <= 0

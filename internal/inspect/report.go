@@ -108,6 +108,7 @@ func (g *gathering) instance(destination string, st instance.Standing) control.I
 		Transactions: s.Pipeline.Transactions, LastEventMs: millis(s.Pipeline.LastEvent),
 		PublishWaitMs: s.Pipeline.PublishWait.Milliseconds(), StoreWaitMs: s.Pipeline.StoreWait.Milliseconds(), SkippedRows: s.Pipeline.SkippedRows,
 	}
+	g.tables(&r, &s)
 	r.Store = storeReport(&s.Store)
 	r.Clients = make([]control.ClientReport, len(s.Clients))
 	for n := range s.Clients {
@@ -117,6 +118,26 @@ func (g *gathering) instance(destination string, st instance.Standing) control.I
 		r.Filter = &control.FilterReport{WhiteRegex: s.Filter, BlackRegex: s.Config.BlackRegex, WhiteField: s.Config.WhiteField, BlackField: s.Config.BlackField}
 	}
 	return r
+}
+
+// tables says which tables are in quarantine, and how their history is doing.
+func (g *gathering) tables(r *control.InstanceReport, s *instance.Status) {
+	r.Quarantined = len(s.Quarantine)
+	for i := range s.Quarantine {
+		q := &s.Quarantine[i]
+		r.Quarantine = append(r.Quarantine, control.QuarantineReport{Schema: q.Schema, Table: q.Table, Reason: q.Reason, Remedy: q.Remedy(),
+			SinceMs: millis(q.Since), Position: position(q.Position), Rows: q.Events})
+		if !g.full {
+			break
+		}
+	}
+	if g.full {
+		h := &s.History
+		r.History = &control.HistoryReport{Kind: h.Kind, Place: h.Place, Changes: h.Changes, LastChangeMs: millis(h.LastChange), LastSnapshotMs: millis(h.LastSnapshot)}
+		if h.Err != nil {
+			r.History.Error = h.Err.Error()
+		}
+	}
 }
 
 // absent says how a destination stands that does not run here.

@@ -1,8 +1,10 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/towpath-cdc/towpath/internal/config"
@@ -10,6 +12,8 @@ import (
 	"github.com/towpath-cdc/towpath/internal/history"
 	"github.com/towpath-cdc/towpath/internal/history/sqlstore"
 	"github.com/towpath-cdc/towpath/internal/history/zkstore"
+	"github.com/towpath-cdc/towpath/internal/pipeline"
+	"github.com/towpath-cdc/towpath/internal/zktree"
 )
 
 const (
@@ -97,4 +101,58 @@ func (m *member) closeHistory() {
 	if err := m.pipeline.Close(); err != nil {
 		m.i.log.Warn("the history of the tables was not closed in order", "error", err)
 	}
+}
+
+// HistoryStatus is where the history of the tables is, and how it is doing.
+type HistoryStatus struct {
+	Kind         string    // as control.HistoryReport has it
+	Place        string    // a path, or an address; "" when there is none
+	Changes      int64     // written since the start
+	LastChange   time.Time // by the source's clock; zero before the first
+	LastSnapshot time.Time // that this process has written; zero before
+	Err          error     // why it can at present not be written or read; nil when it can
+}
+
+// historyStatus puts together how the histories of all sources are doing.
+func (i *Instance) historyStatus() HistoryStatus {
+	h := HistoryStatus{Kind: i.o.historyKind()}
+	switch h.Kind {
+	case control.HistorySQLite:
+		h.Place = i.o.Config.History.Path
+	case control.HistoryMySQL:
+		h.Place = withoutSecrets(i.o.Config.History.URL)
+	case control.HistoryZooKeeper:
+		h.Place = zktree.History(i.o.Config.Destination)
+	}
+	for _, m := range i.members {
+		s := m.pipeline.HistoryStats()
+		h.Changes += s.Changes
+		if s.LastChange.After(h.LastChange) {
+			h.LastChange = s.LastChange
+		}
+		if s.LastSnapshot.After(h.LastSnapshot) {
+			h.LastSnapshot = s.LastSnapshot
+		}
+		h.Err = cmp.Or(h.Err, s.Err)
+	}
+	return h
+}
+
+// quarantine lists the tables in quarantine of all sources.
+func (i *Instance) quarantine() []pipeline.Quarantined {
+	var all []pipeline.Quarantined
+	for _, m := range i.members {
+		all = append(all, m.pipeline.Quarantine()...)
+	}
+	return all
+}
+
+// withoutSecrets is the address of a database without what may hold a password.
+func withoutSecrets(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	scheme, rest, ok := strings.Cut(url, "//")
+	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
+		return scheme + "//" + rest[at+1:]
+	}
+	return url
 }

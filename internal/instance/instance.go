@@ -224,6 +224,9 @@ type Status struct {
 	Filter   string          // the white list that is in force
 	Resume   binlog.Position // behind the last transaction in the store, of the first source
 	Stopped  error           // why it has stopped reading; nil while it reads
+
+	Quarantine []pipeline.Quarantined // tables of which rows cannot be decoded for certain
+	History    HistoryStatus          // of the tables
 }
 
 // Status tells how the instance is doing.
@@ -236,6 +239,7 @@ func (i *Instance) Status() Status {
 		s.Sources[n] = m.status()
 	}
 	s.summarize()
+	s.Quarantine, s.History = i.quarantine(), i.historyStatus()
 	return s
 }
 

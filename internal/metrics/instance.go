@@ -18,6 +18,9 @@ type InstanceStats struct {
 	LastExecTime  time.Time     // of the last entry stored, or the clock at the last heartbeat of the source; the start before that
 	Transactions  uint64        // stored, since the start
 	Store         store.Stats
+	Quarantined   int    // tables of which rows cannot be decoded for certain
+	HeldRows      uint64 // rows events of these, since the start
+	Healed        uint64 // times that what was known of a table did not fit its rows and was replaced, since the start
 }
 
 // ParserStats are the figures of one source of an instance, since its start.
@@ -141,14 +144,20 @@ func ownFamilies(all []InstanceStats, sessions int, refused uint64, now time.Tim
 	rejected := family{name: "towpath_client_connections_refused", typ: counter, help: "Connections of clients closed at once because there were too many"}
 	rejected.add(float64(refused))
 	full := family{name: "towpath_instance_store_full_time", typ: gauge, help: "Time in milliseconds the store has been full and the source waiting, 0 if it is not"}
+	quarantined := family{name: "towpath_instance_quarantined_tables", typ: gauge, help: "Tables of which rows are held back or marked, because they cannot be decoded for certain"}
+	held := family{name: "towpath_instance_quarantined_row_events", typ: counter, help: "Rows events of tables in quarantine"}
+	healed := family{name: "towpath_instance_healed_tables", typ: counter, help: "Times that the known definition of a table did not fit its rows and was replaced by one that does"}
 	for _, i := range all {
+		quarantined.add(float64(i.Quarantined), "destination", i.Destination)
+		held.add(float64(i.HeldRows), "destination", i.Destination)
+		healed.add(float64(i.Healed), "destination", i.Destination)
 		var ms float64
 		if !i.Store.FullSince.IsZero() {
 			ms = since(now, i.Store.FullSince.UnixMilli())
 		}
 		full.add(ms, "destination", i.Destination)
 	}
-	return []family{connections, rejected, full}
+	return []family{connections, rejected, full, quarantined, held, healed}
 }
 
 func modeName(m config.BatchMode) string {

@@ -29,6 +29,7 @@ type keeper struct {
 	unsaved int    // changes since the last snapshot
 
 	due     atomic.Bool // a snapshot is wanted
+	busy    atomic.Bool // one is being written
 	writing sync.WaitGroup
 	life    context.Context // of what writes; ends with end
 	end     context.CancelFunc
@@ -172,8 +173,19 @@ func (k *keeper) follow(ctx context.Context, sel history.Selection) {
 // nobody has followed: the cursor was moved, or another program read meanwhile.
 func (k *keeper) catchUp(ctx context.Context, s source.Session, from, to history.Place, sel history.Selection) error {
 	live, ok := s.Tables.(schema.Live)
-	if !ok || from.Origin != to.Origin || from.File == "" || to.File == "" {
-		return errors.New("it is another server's log, or it is not told where in it")
+	if !ok {
+		return errors.New("there is no server to read it from")
+	}
+	begin, end := from.Position, to.Position
+	switch {
+	case s.GTIDMode && from.GTIDSet != "":
+		begin = binlog.Position{GTIDSet: from.GTIDSet}
+		var err error
+		if end, err = live.End(ctx); err != nil {
+			return err
+		}
+	case from.Origin != to.Origin || from.File == "" || to.File == "":
+		return errors.New("it is another server's log")
 	}
 	k.p.o.Logger.Info("reading the statements between the end of the history of the tables and the start position", "from", from.String(), "to", to.String())
 	known := make(map[binlog.Position]bool, len(sel.Changes))
@@ -181,11 +193,12 @@ func (k *keeper) catchUp(ctx context.Context, s source.Session, from, to history
 		c := &sel.Changes[i]
 		known[binlog.Position{File: c.At.File, Offset: c.At.Offset}] = true
 	}
-	return live.Ahead(ctx, from.Position, to.Position, func(st schema.Statement) error {
-		if known[binlog.Position{File: st.Position.File, Offset: st.Position.Offset}] {
+	return live.Ahead(ctx, begin, end, func(st schema.Statement) error {
+		c := history.Change{At: k.place(st.Position), GTID: st.GTID}
+		if known[binlog.Position{File: st.Position.File, Offset: st.Position.Offset}] || !history.Before(&c, to) {
 			return nil
 		}
-		return k.apply(ctx, st, "")
+		return k.apply(ctx, st)
 	})
 }
 
@@ -208,7 +221,7 @@ func (k *keeper) found(ctx context.Context, l history.Log, s source.Session, at 
 	k.p.tracker.Reset(false)
 	if c, ok := s.Tables.(schema.Catalogue); ok {
 		var err error
-		if unknown, err = k.p.tracker.LoadAll(ctx, c, k.p.names.Load().wants, s.Position); err != nil {
+		if unknown, err = k.p.tracker.LoadAll(ctx, c, k.p.names.Load().wants, at.Position); err != nil {
 			return err
 		}
 	}
@@ -229,7 +242,7 @@ func (k *keeper) found(ctx context.Context, l history.Log, s source.Session, at 
 
 // apply follows a statement and writes it down if it changes tables. One that is not
 // understood is no reason to stop: its tables are read anew when rows show them.
-func (k *keeper) apply(ctx context.Context, st schema.Statement, gtid string) error {
+func (k *keeper) apply(ctx context.Context, st schema.Statement) error {
 	t := k.p.tracker
 	t.Follow(schema.Change{Position: st.Position, SQL: st.SQL})
 	defer t.Follow(schema.Change{})
@@ -241,7 +254,7 @@ func (k *keeper) apply(ctx context.Context, st schema.Statement, gtid string) er
 	if !about || k.log.Load() == nil {
 		return nil
 	}
-	c := history.Change{At: k.place(st.Position), GTID: gtid, Schema: st.Schema, SQL: st.SQL, SQLMode: st.SQLMode}
+	c := history.Change{At: k.place(st.Position), GTID: st.GTID, Schema: st.Schema, SQL: st.SQL, SQLMode: st.SQLMode}
 	c.At.GTIDSet = ""
 	if results := ddl.Classify(st.SQL, st.Schema, ddlMode(&k.p.o.Instance)); len(results) > 0 {
 		c.Table, c.Type = ddl.Name{Schema: results[0].Schema, Table: results[0].Table}, results[0].Type.String()
@@ -277,19 +290,28 @@ func (k *keeper) loaded(ctx context.Context, at binlog.Position, name ddl.Name, 
 // is due. It does not wait until it is written.
 func (k *keeper) image(at history.Place) {
 	l := k.log.Load()
-	if !k.due.Swap(false) || l == nil || k.unsaved == 0 {
+	if l == nil || k.unsaved == 0 {
+		k.due.Store(false)
 		return
 	}
+	if !k.busy.CompareAndSwap(false, true) {
+		return // the one before is still being written
+	}
+	k.due.Store(false)
 	image := k.p.tracker.Image()
 	k.unsaved = 0
 	k.writing.Go(func() {
+		defer k.busy.Store(false)
 		ctx, cancel := context.WithTimeout(k.life, snapshotTimeout)
 		defer cancel()
 		err := (*l).AddSnapshot(ctx, history.Snapshot{At: at, Schemas: image.Texts(), Extra: image.Extra()})
 		if err == nil {
 			err = (*l).Expire(ctx, time.Now().Add(-k.p.o.Instance.History.Expire).UnixMilli())
 		}
-		if k.noted(err) != nil {
+		if k.noted(err) != nil && k.life.Err() != nil {
+			return // the next start follows more statements
+		}
+		if err != nil {
 			k.p.o.Logger.Error("a snapshot of the history of the tables could not be written; a start has to follow more statements", "position", at.String(), "error", err)
 			return
 		}

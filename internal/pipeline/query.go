@@ -76,8 +76,8 @@ func (s *scanner) statement(ctx context.Context, h binlog.Header, q *binlog.Quer
 	results := ddl.Classify(sql, current, ddlMode(o))
 	isDML := len(results) > 0 && isDML(results[0].Type)
 	if !isDML {
-		st := schema.Statement{Position: s.position(h), Schema: current, SQL: sql, SQLMode: q.SQLMode}
-		if err := s.tables.apply(ctx, st, s.gtid.text()); err != nil {
+		st := schema.Statement{Position: s.position(h), GTID: s.gtid.text(), Schema: current, SQL: sql, SQLMode: q.SQLMode}
+		if err := s.tables.apply(ctx, st); err != nil {
 			return err
 		}
 	}

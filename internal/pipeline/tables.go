@@ -175,10 +175,10 @@ func (t *tableMaps) names(m *mapped) (tableName, error) {
 func (t *tableMaps) text(b []byte) string { return string(t.d.p.charset.Append(nil, b)) }
 
 // apply follows a statement that may change tables.
-func (t *tableMaps) apply(ctx context.Context, st schema.Statement, gtid string) error {
+func (t *tableMaps) apply(ctx context.Context, st schema.Statement) error {
 	t.changes++
 	t.d.p.scannedDDL++
-	return t.d.p.keeper.apply(ctx, st, gtid)
+	return t.d.p.keeper.apply(ctx, st)
 }
 
 // isColumnError says whether a plan could not be made for the columns of a table.

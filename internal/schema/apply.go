@@ -44,7 +44,7 @@ func (t *Tracker) forgetMentioned(sql string) {
 	clear(t.resolved)
 	for name := range t.tables {
 		if mentions(sql, name.Table) {
-			t.forget(name)
+			t.doubt(name)
 		}
 	}
 }
@@ -55,14 +55,17 @@ func (t *Tracker) apply(c *ddl.Change) error {
 	switch c.Kind {
 	case ddl.Create:
 		t.create(c)
-	case ddl.Drop, ddl.Unknown:
-		t.forget(key)
+	case ddl.Drop:
+		t.gone(key)
+	case ddl.Unknown:
+		t.doubt(key)
 	case ddl.Rename:
 		d := t.tables[key]
-		t.forget(key)
-		t.forget(t.key(c.To))
+		t.gone(key)
 		if d != nil {
 			t.keep(c.To, d.renamed(c.To))
+		} else {
+			t.doubt(t.key(c.To))
 		}
 	case ddl.Alter:
 		return t.alter(c)
@@ -70,9 +73,15 @@ func (t *Tracker) apply(c *ddl.Change) error {
 		t.schemas[key.Schema] = c.Charset
 	case ddl.DropSchema:
 		delete(t.schemas, key.Schema)
+		delete(t.doubts, ddl.Name{Schema: key.Schema})
 		for name := range t.tables {
 			if name.Schema == key.Schema {
 				t.forget(name)
+			}
+		}
+		for name := range t.doubts {
+			if name.Schema == key.Schema {
+				delete(t.doubts, name)
 			}
 		}
 	}
@@ -85,12 +94,13 @@ func (t *Tracker) create(c *ddl.Change) {
 	if c.Create.IfNotExists && t.tables[key] != nil {
 		return // the server logs the statement whether it did something or not
 	}
-	t.forget(key)
+	certain := !c.Create.IfNotExists || !t.doubtful(key)
+	t.doubt(key)
 	if c.Create.Select {
 		return // the query may add columns
 	}
 	if like := c.Create.Like; like != nil {
-		if d := t.tables[t.key(*like)]; d != nil {
+		if d := t.tables[t.key(*like)]; d != nil && certain {
 			t.keep(c.Table, d.renamed(c.Table))
 		}
 		return
@@ -100,7 +110,7 @@ func (t *Tracker) create(c *ddl.Change) {
 		create.Charset = t.schemas[key.Schema]
 	}
 	d := define(&create, c.Table, t.opts.Server, false)
-	d.table.Certain = !c.Create.IfNotExists // it may have been there before the stream
+	d.table.Certain = certain
 	t.keep(c.Table, d)
 }
 
@@ -113,7 +123,7 @@ func (t *Tracker) alter(c *ddl.Change) error {
 	}
 	altered, err := d.alter(c.Items, t.opts.Server)
 	if err != nil {
-		t.forget(key)
+		t.doubt(key)
 		if d.table.Certain {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,16 +14,13 @@ import (
 // Image is what a Tracker knows at one place of the stream, to be stored. It is
 // not changed any more.
 type Image struct {
-	tables  []*definition
-	schemas map[string]string
+	tables []*definition
+	extra  imageExtra
 }
 
 // Image returns what is known now. It costs little, also for many tables.
 func (t *Tracker) Image() Image {
-	i := Image{schemas: make(map[string]string, len(t.schemas))}
-	for name, charset := range t.schemas {
-		i.schemas[name] = charset
-	}
+	i := Image{extra: imageExtra{Version: 1, Charsets: maps.Clone(t.schemas), Complete: t.complete, Doubts: t.doubtList()}}
 	t.mu.Lock()
 	for _, d := range t.tables {
 		if d.table.Certain {
@@ -63,11 +61,38 @@ func (i Image) Texts() map[string]string {
 type imageExtra struct {
 	Version  int               `json:"version"`            // 1
 	Charsets map[string]string `json:"charsets,omitempty"` // default character sets of schemas
+
+	// Tables that may be there without being known, by schema; no names stand for all
+	// of a schema. Complete says that there are no others.
+	Complete bool                `json:"complete,omitempty"`
+	Doubts   map[string][]string `json:"doubts,omitempty"`
+}
+
+// maxDoubts bounds the names in a snapshot, whose extra has room for 64 KiB in
+// Canal's tables. With more of them whole schemas are doubted.
+const maxDoubts = 500
+
+func (t *Tracker) doubtList() map[string][]string {
+	all := make(map[string][]string)
+	for name := range t.doubts {
+		if name.Table == "" || len(t.doubts) > maxDoubts {
+			all[name.Schema] = []string{}
+		}
+	}
+	for name := range t.doubts {
+		if list, whole := all[name.Schema]; !whole || len(list) > 0 {
+			all[name.Schema] = append(list, name.Table)
+		}
+	}
+	for _, list := range all {
+		slices.Sort(list)
+	}
+	return all
 }
 
 // Extra is what Texts cannot say, for Restore.
 func (i Image) Extra() []byte {
-	b, err := json.Marshal(imageExtra{Version: 1, Charsets: i.schemas})
+	b, err := json.Marshal(i.extra)
 	if err != nil {
 		panic(err) // strings and a number can be marshalled
 	}
@@ -88,6 +113,15 @@ func (t *Tracker) Restore(texts map[string]string, extra []byte) error {
 	}
 	for name, charset := range x.Charsets {
 		t.schemas[name] = charset
+	}
+	t.complete = x.Complete
+	for schema, names := range x.Doubts {
+		if len(names) == 0 {
+			t.doubts[ddl.Name{Schema: schema}] = true
+		}
+		for _, table := range names {
+			t.doubts[ddl.Name{Schema: schema, Table: table}] = true
+		}
 	}
 	for name, text := range texts {
 		changes, err := ddl.Changes(text, name, ddl.Options{Server: t.opts.Server})

@@ -29,6 +29,9 @@ func sameTables(t *testing.T, got, want *Tracker) {
 			t.Errorf("%s:\ngot  %+v %+v\nwant %+v %+v", name, a, *a.table, b, *b.table)
 		}
 	}
+	if got.complete != want.complete || !reflect.DeepEqual(got.doubts, want.doubts) {
+		t.Errorf("doubts %v %v, want %v %v", got.complete, got.doubts, want.complete, want.doubts)
+	}
 	if !reflect.DeepEqual(got.schemas, want.schemas) {
 		t.Errorf("schemas %v, want %v", got.schemas, want.schemas)
 	}
@@ -62,6 +65,7 @@ func TestImage(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			was.complete, was.doubts = true, map[ddl.Name]bool{{Schema: "d", Table: "x"}: true, {Schema: "d", Table: "y"}: true, {Schema: "e"}: true}
 			i := was.Image()
 			if i.Len() != len(was.tables) {
 				t.Errorf("%d tables in the image, %d known", i.Len(), len(was.tables))

@@ -15,6 +15,7 @@ type Loader interface {
 // Statement is a statement that stands in the source's log.
 type Statement struct {
 	Position binlog.Position // of its event
+	GTID     string          // of its transaction; "" when it has none
 	Schema   string          // the session's current one
 	SQL      string
 	SQLMode  uint64
@@ -30,8 +31,8 @@ type Live interface {
 	End(ctx context.Context) (binlog.Position, error)
 
 	// Ahead gives the statements of the events that begin at from or behind it and
-	// before to, but for those that begin and end transactions. An error of each
-	// ends it and is returned.
+	// before to, but for those that begin and end transactions. A from without a file
+	// is the set of transactions before it. An error of each ends it and is returned.
 	Ahead(ctx context.Context, from, to binlog.Position, each func(Statement) error) error
 }
 

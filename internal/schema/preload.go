@@ -34,13 +34,16 @@ func (t *Tracker) LoadAll(ctx context.Context, c Catalogue, want func(schema, ta
 		return 0, err
 	}
 	found := make(map[ddl.Name]*definition)
+	var left []ddl.Name
 	for _, schema := range slices.Sorted(maps.Keys(charsets)) {
 		if slices.Contains(notLogged, strings.ToLower(schema)) {
 			continue
 		}
-		if err := t.loadSchema(ctx, c, schema, want, found); err != nil {
+		more, err := t.loadSchema(ctx, c, schema, want, found)
+		if err != nil {
 			return 0, err
 		}
+		left = append(left, more...)
 	}
 	end, err := c.End(ctx)
 	if err != nil {
@@ -63,29 +66,69 @@ func (t *Tracker) LoadAll(ctx context.Context, c Catalogue, want func(schema, ta
 		d.table.Certain = true
 		t.keep(before.name, d)
 	}
+	for name := range found {
+		left = append(left, name)
+	}
+	t.leave(left, begin)
 	return unknown, nil
 }
 
-// loadSchema reads the tables of a schema.
-func (t *Tracker) loadSchema(ctx context.Context, c Catalogue, schema string, want func(schema, table string) bool, found map[ddl.Name]*definition) error {
+// leave notes which tables may be there without being known: those that are left
+// over at the end of the log, and those of which the log ahead tells.
+func (t *Tracker) leave(left []ddl.Name, begin binlog.Position) {
+	t.complete = true
+	for _, name := range left {
+		if old, ok := t.ahead.origin(name, begin, t.same); ok {
+			t.suspect(t.key(old))
+		}
+	}
+	born := make(map[ddl.Name]bool)
+	for i := range t.ahead.changes {
+		switch c := &t.ahead.changes[i].change; {
+		case c.Kind == ddl.DropSchema || t.ahead.changes[i].text != "":
+			t.suspect(ddl.Name{Schema: t.key(c.Table).Schema})
+		case c.Kind == ddl.CreateSchema:
+		case c.Kind == ddl.Create:
+			born[t.key(c.Table)] = !c.Create.IfNotExists
+		case !born[t.key(c.Table)]:
+			t.suspect(t.key(c.Table))
+		}
+	}
+	for _, schema := range notLogged {
+		t.doubts[ddl.Name{Schema: schema}] = true
+	}
+}
+
+// suspect notes a table that may be there, unless it is known.
+func (t *Tracker) suspect(key ddl.Name) {
+	if t.tables[key] == nil {
+		t.doubts[key] = true
+	}
+}
+
+// loadSchema reads the wanted tables of a schema, and returns the names of others.
+func (t *Tracker) loadSchema(ctx context.Context, c Catalogue, schema string, want func(schema, table string) bool, found map[ddl.Name]*definition) (left []ddl.Name, err error) {
 	names, err := c.TableNames(ctx, schema)
 	if err != nil {
-		return fmt.Errorf("read the tables of %s: %w", schema, err)
+		return nil, fmt.Errorf("read the tables of %s: %w", schema, err)
 	}
 	for _, table := range names {
 		name := ddl.Name{Schema: schema, Table: table}
 		if !want(schema, table) && !t.ahead.renames(name, t.same) {
+			left = append(left, name)
 			continue
 		}
 		d, err := t.load(ctx, name)
 		switch {
 		case err == nil:
 			found[name] = d
-		case !IsAboutTable(err):
-			return err
+		case IsAboutTable(err):
+			left = append(left, name)
+		default:
+			return nil, err
 		}
 	}
-	return nil
+	return left, nil
 }
 
 // before follows a table that is there at the end back to a place before: what it

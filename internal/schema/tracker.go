@@ -52,6 +52,11 @@ type Tracker struct {
 	change  Change            // that is being followed; zero while there is none
 	ahead   foresight
 
+	// What may be there at the source without being in tables. complete says that
+	// doubts has all of it; a name without table stands for a whole schema.
+	complete bool
+	doubts   map[ddl.Name]bool
+
 	mu     sync.Mutex // held by the one goroutine while it changes tables, and by Layouts
 	tables map[ddl.Name]*definition
 
@@ -88,11 +93,13 @@ func (t *Tracker) Reset(samePlace bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !samePlace {
+		t.complete, t.doubts = false, make(map[ddl.Name]bool)
 		t.tables, t.schemas = make(map[ddl.Name]*definition), make(map[string]string)
 		return
 	}
 	for name, d := range t.tables {
 		if !d.table.Certain {
+			t.doubts[name] = true
 			delete(t.tables, name)
 		}
 	}
@@ -189,8 +196,9 @@ func (t *Tracker) seek(ctx context.Context, name ddl.Name, known *definition, r 
 	if err != nil && (!IsAboutTable(err) || known == nil && !r.meta.HasNames) {
 		return nil, err
 	}
-	if err != nil && known != nil && !r.meta.HasNames && known.table.Certain {
-		return nil, err // what is known has been found not to fit
+	_, tells := t.loader.(Live)
+	if err != nil && known != nil && !r.meta.HasNames && (known.table.Certain || tells) {
+		return nil, err // what is known has been found not to fit, or not to be certain
 	}
 	best := t.choose(r, known, live)
 	if best == nil {
@@ -348,6 +356,7 @@ func (t *Tracker) keep(name ddl.Name, d *definition) {
 	if _, ok := t.tables[key]; !ok && len(t.tables) >= t.opts.MaxTables {
 		t.evict()
 	}
+	delete(t.doubts, key)
 	switch {
 	case t.change.SQL != "":
 		d.since, d.change = time.Now(), t.change
@@ -355,6 +364,23 @@ func (t *Tracker) keep(name ddl.Name, d *definition) {
 		d.since = time.Now()
 	}
 	t.tables[key] = d
+}
+
+// doubtful reports whether a table that is not known may be there all the same.
+func (t *Tracker) doubtful(key ddl.Name) bool {
+	return !t.complete || t.doubts[key] || t.doubts[ddl.Name{Schema: key.Schema}]
+}
+
+// doubt forgets a table that may be there.
+func (t *Tracker) doubt(key ddl.Name) {
+	t.forget(key)
+	t.doubts[key] = true
+}
+
+// gone forgets a table that is not there any more.
+func (t *Tracker) gone(key ddl.Name) {
+	t.forget(key)
+	delete(t.doubts, key)
 }
 
 // forget removes a definition.
@@ -376,6 +402,7 @@ func (t *Tracker) evict() {
 			break
 		}
 	}
+	t.doubts[victim] = true
 	delete(t.tables, victim)
 }
 

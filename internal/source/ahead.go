@@ -47,6 +47,7 @@ type aheadReader struct {
 	flavor   binlog.Flavor
 	format   *binlog.FormatDescription // nil before the first
 	checksum bool
+	gtid     string // of the transaction at hand
 }
 
 // event takes the next event and reports whether the part is over.
@@ -74,10 +75,8 @@ func (r *aheadReader) event(ev []byte) (done bool, err error) {
 	if h.Flags&binlog.FlagArtificial == 0 && r.over(h.Start()) {
 		return true, nil
 	}
-	if h.Type == binlog.EventQuery || h.Type == binlog.EventMariaQueryCompressed {
-		if err := r.query(h, ev); err != nil {
-			return false, fmt.Errorf("%s at %d: %w", r.file, h.Start(), err)
-		}
+	if err := r.follow(h, ev); err != nil {
+		return false, fmt.Errorf("%s at %d: %w", r.file, h.Start(), err)
 	}
 	return r.over(int64(h.LogPos)), nil
 }
@@ -88,16 +87,43 @@ func (r *aheadReader) over(offset int64) bool {
 	return binlog.Position{File: r.file, Offset: offset}.Compare(r.to) >= 0
 }
 
-func (r *aheadReader) query(h binlog.Header, ev []byte) error {
+// follow takes statements, and the GTIDs before them.
+func (r *aheadReader) follow(h binlog.Header, ev []byte) error {
+	switch h.Type {
+	case binlog.EventQuery, binlog.EventMariaQueryCompressed, binlog.EventGTID, binlog.EventGTIDTagged, binlog.EventAnonymousGTID, binlog.EventMariaGTID:
+	default:
+		return nil
+	}
 	body, err := r.format.Body(ev, r.checksum)
 	if err != nil {
 		return err
 	}
-	if h.Type == binlog.EventMariaQueryCompressed {
+	switch h.Type {
+	case binlog.EventQuery:
+		return r.query(h, body)
+	case binlog.EventMariaQueryCompressed:
 		if body, err = binlog.DecompressMariaQuery(body, maxStatement); err != nil {
 			return err
 		}
+		return r.query(h, body)
+	case binlog.EventGTID:
+		e, err := binlog.ParseGTID(body)
+		r.gtid = e.GTID.String()
+		return err
+	case binlog.EventGTIDTagged:
+		e, err := binlog.ParseGTIDTagged(body)
+		r.gtid = e.GTID.String()
+		return err
+	case binlog.EventMariaGTID:
+		e, err := binlog.ParseMariaGTID(body, h.ServerID)
+		r.gtid = e.GTID.String()
+		return err
 	}
+	r.gtid = "" // anonymous
+	return nil
+}
+
+func (r *aheadReader) query(h binlog.Header, body []byte) error {
 	q, err := binlog.ParseQuery(body, r.flavor)
 	if err != nil {
 		return err
@@ -108,6 +134,6 @@ func (r *aheadReader) query(h binlog.Header, ev []byte) error {
 	}
 	return r.each(schema.Statement{
 		Position: binlog.Position{File: r.file, Offset: h.Start(), Timestamp: int64(h.Timestamp) * 1000, ServerID: int64(h.ServerID)},
-		Schema:   string(charset.UTF8.Append(nil, q.Schema)), SQL: charset.Statement(q.SQL, q.ClientCollation, q.HasCharset), SQLMode: q.SQLMode,
+		GTID:     r.gtid, Schema: string(charset.UTF8.Append(nil, q.Schema)), SQL: charset.Statement(q.SQL, q.ClientCollation, q.HasCharset), SQLMode: q.SQLMode,
 	})
 }
