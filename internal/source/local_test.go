@@ -19,6 +19,7 @@ import (
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/testkit/mysqltest"
+	"github.com/towpath-cdc/towpath/test/servers"
 )
 
 // binlogs is a folder with the files of a log.
@@ -504,6 +505,35 @@ func TestLocalLocate(t *testing.T) {
 	}
 	if _, err = s.Locate(t.Context(), Target{File: "mysql-bin.000009"}); err == nil || !strings.Contains(err.Error(), "does not have the binlog file") {
 		t.Errorf("no such file: %v", err)
+	}
+}
+
+// TestRelayLogsOfServers: a replica writes the same kind of files with another meaning.
+func TestRelayLogsOfServers(t *testing.T) {
+	for _, kind := range []servers.Kind{servers.MySQL57, servers.MySQL80, servers.MariaDB1011} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s := servers.ForTest(t, kind, "relay-log=relay-bin")
+			s.MustExec(t, "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='canal', MASTER_PASSWORD='canal'", "START SLAVE")
+			dir := filepath.Join(s.Dir, "data")
+			d := &folder{dir: dir, name: "relay-bin", maxEvent: defaultMaxEventSize}
+			deadline := time.Now().Add(30 * time.Second)
+			for {
+				files, err := d.list()
+				if err == nil {
+					if _, _, err = d.open(files[len(files)-1].name); err != nil && strings.Contains(err.Error(), "is a relay log") {
+						return
+					}
+				}
+				if time.Now().After(deadline) {
+					t.Fatal(err)
+				}
+				select {
+				case <-time.After(20 * time.Millisecond):
+				case <-t.Context().Done():
+				}
+			}
+		})
 	}
 }
 
