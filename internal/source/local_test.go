@@ -537,6 +537,23 @@ func TestRelayLogsOfServers(t *testing.T) {
 	}
 }
 
+// TestEncryptedBinlogOfServers: MariaDB begins an encrypted file like any other.
+func TestEncryptedBinlogOfServers(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("1;770A8A65DA156D24EE2A093277530142\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := servers.ForTest(t, servers.MariaDB1011, "plugin-load-add=file_key_management", "file-key-management-filename="+keys, "encrypt-binlog=ON")
+	s.MustExec(t, "CREATE DATABASE d")
+	o := testOptions("")
+	o.Instance.Local = config.Local{Dir: s.BinlogDir(), Wait: true}
+	x := run(t, o)
+	x.until(t, "the trouble", func() bool { return strings.Contains(x.State().Reason, "is encrypted") })
+	if x.r.commits() > 0 {
+		t.Error("something was read")
+	}
+}
+
 // TestCheckFiles tells what reading would meet.
 func TestCheckFiles(t *testing.T) {
 	log := fill(1)
