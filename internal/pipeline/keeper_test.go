@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,8 +34,8 @@ type past struct {
 const pastUUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 
 // newPast writes a log from commands as TestScan has them. With gtid each
-// transaction has one.
-func newPast(t *testing.T, gtid bool, script string) *past {
+// transaction has one. Between two of them pass as many seconds as step says.
+func newPast(t *testing.T, gtid bool, step uint32, script string) *past {
 	t.Helper()
 	p := &past{t: t}
 	s := &scanScript{t: t, version: "8.0.15", w: newEventWriter()}
@@ -47,6 +48,9 @@ func newPast(t *testing.T, gtid bool, script string) *past {
 	for line := range strings.Lines(strings.TrimSpace(script)) {
 		line = strings.TrimSpace(line)
 		begins := strings.HasPrefix(line, "begin") || strings.HasPrefix(line, "query")
+		if begins {
+			s.w.clock += step
+		}
 		if gtid && begins {
 			n++
 			add("gtid", s.event(fmt.Sprintf("gtid %d", n)), set)
@@ -164,16 +168,18 @@ func (p *past) TableNames(_ context.Context, db string) ([]string, error) {
 // reader reads a past, with a history of its own.
 type reader struct {
 	*past
-	open func(context.Context) (history.Log, error)
-	gtid bool
-	rig  *rig
+	open  func(context.Context) (history.Log, error)
+	gtid  bool
+	white string // canal.instance.filter.regex; all when ""
+	uuid  string // of the server; pastUUID when ""
+	rig   *rig
 }
 
 // read reads events from one on and up to another, as a process that starts and
 // ends there, and returns the entries with the names of their columns by offset.
 func (r *reader) read(t *testing.T, from, to int, live bool, during func(p *Pipeline, event int)) map[int64][]string {
 	t.Helper()
-	r.rig = newRig(t, "8.0.15", func(o *config.Instance) { o.Destination = "example" })
+	r.rig = newRig(t, "8.0.15", func(o *config.Instance) { o.WhiteRegex = cmp.Or(r.white, o.WhiteRegex) })
 	o := r.rig.p.o
 	o.OpenHistory = r.open
 	var err error
@@ -185,7 +191,7 @@ func (r *reader) read(t *testing.T, from, to int, live bool, during func(p *Pipe
 	}
 	at := r.position(from)
 	r.rig.session.Position, r.rig.session.Tables = at, r.past
-	r.rig.session.Server.ServerUUID = pastUUID
+	r.rig.session.Server.ServerUUID = cmp.Or(r.uuid, pastUUID)
 	if r.gtid {
 		r.rig.session.Position.GTIDSet, r.rig.session.GTIDMode = r.sets[from], true
 	}
@@ -322,7 +328,7 @@ func (r *reader) compareFrom(t *testing.T, what string, from int, got, want map[
 func TestStartsDecodeAlike(t *testing.T) {
 	for _, gtid := range []bool{false, true} {
 		t.Run(map[bool]string{false: "file", true: "gtid"}[gtid], func(t *testing.T) {
-			r := &reader{past: newPast(t, gtid, changingTables), open: sqliteHistory(t), gtid: gtid}
+			r := &reader{past: newPast(t, gtid, 0, changingTables), open: sqliteHistory(t), gtid: gtid}
 			want := r.read(t, 1, len(r.events), true, nil)
 			if names := strings.Join(slices.Concat(want[r.starts[slices.Index(r.lines, "insert 5 5,6")]]), " "); !strings.Contains(names, "b int(11)=5 x int(11)=6") {
 				t.Fatalf("the first reading is not what it should be: %s", names)
@@ -357,8 +363,8 @@ func TestStartsDecodeAlike(t *testing.T) {
 // TestFirstStartFarBehind has no history: what the log ahead leaves certain is
 // delivered, and nothing with a wrong name.
 func TestFirstStartFarBehind(t *testing.T) {
-	r := &reader{past: newPast(t, false, changingTables), open: sqliteHistory(t)}
-	want := (&reader{past: newPast(t, false, changingTables), open: sqliteHistory(t)}).read(t, 1, len(r.events), true, nil)
+	r := &reader{past: newPast(t, false, 0, changingTables), open: sqliteHistory(t)}
+	want := (&reader{past: newPast(t, false, 0, changingTables), open: sqliteHistory(t)}).read(t, 1, len(r.events), true, nil)
 	for _, from := range r.borders() {
 		r.open = sqliteHistory(t)
 		got := r.read(t, from, len(r.events), false, nil)
@@ -389,7 +395,7 @@ func (failing) Append(context.Context, history.Change) error { return errDisk }
 // TestNothingPassesAnUnwrittenStatement: what comes behind a statement is not handed
 // on before the statement is in the history.
 func TestNothingPassesAnUnwrittenStatement(t *testing.T) {
-	p := newPast(t, false, changingTables)
+	p := newPast(t, false, 0, changingTables)
 	p.done = 1
 	open := sqliteHistory(t)
 	rig := newRig(t, "8.0.15", nil)
@@ -424,7 +430,7 @@ func TestNothingPassesAnUnwrittenStatement(t *testing.T) {
 
 // TestQuarantineIsRemembered: it outlasts a restart, until the place is read again.
 func TestQuarantineIsRemembered(t *testing.T) {
-	p := newPast(t, false, changingTables)
+	p := newPast(t, false, 0, changingTables)
 	r := &reader{past: p, open: sqliteHistory(t)}
 	second := slices.Index(p.lines, "query d ALTER TABLE t RENAME COLUMN a TO x") // t is dropped later, as t_old
 	r.read(t, second, second+5, false, nil)
@@ -443,5 +449,43 @@ func TestQuarantineIsRemembered(t *testing.T) {
 	r.read(t, second, second, false, nil)
 	if left := r.rig.p.Quarantine(); len(left) != 0 {
 		t.Errorf("after going back: %+v", left)
+	}
+}
+
+// TestFilterIsWidened needs a table that was left out before: it is read from the
+// source, and known from then on.
+func TestFilterIsWidened(t *testing.T) {
+	p := newPast(t, false, 0, changingTables)
+	want := (&reader{past: newPast(t, false, 0, changingTables), open: sqliteHistory(t)}).read(t, 1, len(p.events), true, nil)
+	r := &reader{past: p, open: sqliteHistory(t), white: `d\.u`}
+	line := func(text string) int { return slices.Index(p.lines, text) }
+	r.read(t, line("query d ALTER TABLE t RENAME COLUMN a TO x"), line("query d CREATE TABLE t_gho (p int, q int)"), true, nil)
+	begin := line("query d DROP TABLE t_old") // and t is another one by then
+	p.done = len(p.events)
+	r.white = ""
+	second := line("query d ALTER TABLE u RENAME COLUMN m TO mm, RENAME COLUMN n TO m")
+	for range 2 { // the second time it is in the history
+		got := r.read(t, begin, second, false, nil)
+		upTo := make(map[int64][]string)
+		for offset, text := range want {
+			if offset < p.starts[second] {
+				upTo[offset] = text
+			}
+		}
+		r.compareFrom(t, "widened", begin, got, upTo)
+	}
+}
+
+// TestSwitchOfServers goes on with the log of another server, of which the places say
+// nothing about the first one's.
+func TestSwitchOfServers(t *testing.T) {
+	for _, gtid := range []bool{false, true} {
+		p := newPast(t, gtid, 1, changingTables)
+		r := &reader{past: p, open: sqliteHistory(t), gtid: gtid}
+		want := r.read(t, 1, len(p.events), true, nil)
+		for i, from := range p.borders() {
+			r.uuid = fmt.Sprintf("server %d", i%2)
+			r.compareFrom(t, fmt.Sprintf("gtid %v, from %d", gtid, from), from, r.read(t, from, len(p.events), false, nil), want)
+		}
 	}
 }
