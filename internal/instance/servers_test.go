@@ -115,7 +115,8 @@ func TestLocalBinlogOfServers(t *testing.T) {
 			define("alone", files)
 			define("live-gtid", server, "canal.instance.gtidon = true")
 			define("files-gtid", server, files, "canal.instance.gtidon = true")
-			names := []string{"live", "files", "alone"}
+			define("turns", server) // reads the server, then its files, then the server again
+			names := []string{"live", "files", "alone", "turns"}
 			if rows, err = s.Query(t.Context(), "SELECT @@gtid_mode"); kind.IsMariaDB() || err == nil && rows[0][0] == "ON" {
 				names = append(names, "live-gtid", "files-gtid")
 			}
@@ -124,6 +125,12 @@ func TestLocalBinlogOfServers(t *testing.T) {
 			got := map[string][][]byte{}
 			for round := range 3 {
 				work(t, s, round)
+				if round > 0 {
+					define("turns", []string{server, files}[:1+round%2]...)
+					if err := in.Reload("turns"); err != nil {
+						t.Fatal(err)
+					}
+				}
 				for _, name := range names {
 					i := in.Instance(name)
 					if i == nil {
@@ -142,7 +149,8 @@ func TestLocalBinlogOfServers(t *testing.T) {
 			}
 			compare(t, "files", got["files"], got["live"], true)
 			compare(t, "alone", got["alone"], got["live"], false)
-			if len(names) > 3 {
+			compare(t, "turns", got["turns"], got["live"], true)
+			if len(names) > 4 {
 				compare(t, "files-gtid", got["files-gtid"], got["live-gtid"], true)
 			}
 			if st := in.Instance("files").Status(); st.Source.Phase != source.PhaseStreaming || st.Source.Address != s.BinlogDir() {
