@@ -59,6 +59,7 @@ func TestKnownDifferences(t *testing.T) {
 		nul     = "statement with a NUL byte"
 		kept    = keptName
 		gone    = "rows of tables that are gone"
+		wrong   = "definitions in Canal's history of tables"
 		spelled = "type text of a column (`mysqlType`), with the history of tables on"
 
 		dropForeign = "ALTER TABLE child DROP FOREIGN KEY fk1"
@@ -138,6 +139,12 @@ func TestKnownDifferences(t *testing.T) {
 		{"more than the definition", kept, servers.MySQL80, liveJSON("t", "a", "1", "int", true, true), liveJSON("t", "a", "1", "int", false, false), 0},
 		{"another value", kept, servers.MySQL80, liveJSON("t", "a", "1", "int", true, true), liveJSON("t", "a", "2", "int", false, true), 0},
 
+		{"a key that was dropped", wrong, servers.MySQL80, liveJSON("t", "a", "1", "int", false, true), liveJSON("t", "a", "1", "int", true, true), 1},
+		{"a longer text", wrong, servers.MySQL80, liveJSON("t", "a", "1", "mediumtext", false, true), liveJSON("t", "a", "1", "TEXT", false, true), 1},
+		{"a key that was made", wrong, servers.MySQL80, liveJSON("t", "a", "1", "int", true, true), liveJSON("t", "a", "1", "int", false, true), 0},
+		{"a key of another table", wrong, servers.MySQL80, liveJSON("u", "a", "1", "int", false, true), liveJSON("u", "a", "1", "int", true, true), 0},
+		{"another name", wrong, servers.MySQL80, liveJSON("t", "a", "1", "int", false, true), liveJSON("t", "b", "1", "int", true, true), 0},
+
 		{"a width", spelled, servers.MySQL57, typed("int(11)"), typed("INT"), 1},
 		{"an alias", spelled, servers.MySQL57, typed("int(10) unsigned"), typed("INTEGER UNSIGNED"), 1},
 		{"another type", spelled, servers.MySQL57, typed("int(11)"), typed("BIGINT"), 0},
@@ -163,7 +170,7 @@ func TestKnownDifferences(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.of+"/"+c.name, func(t *testing.T) {
 			rules := known
-			if c.of == spelled {
+			if c.of == spelled || c.of == wrong {
 				rules = withHistory
 			}
 			r, err := diff(c.kind, rules, c.ours, c.theirs)

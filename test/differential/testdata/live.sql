@@ -43,7 +43,6 @@ INSERT INTO t VALUES (1, 2);
 -- on: mysql80 mysql97 mariadb
 ALTER TABLE t_new RENAME COLUMN id TO ident;
 UPDATE t_new SET ident = 7;
-ALTER TABLE t_new RENAME COLUMN name TO nam;
 UPDATE t_new SET ident = 8;
 -- on: mysql80 mysql97
 ALTER TABLE t_new ADD COLUMN inst INT, ALGORITHM=INSTANT;

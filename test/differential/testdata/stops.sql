@@ -22,6 +22,10 @@ CREATE TABLE vectors (id INT PRIMARY KEY, v VECTOR(3), after_it VARCHAR(10));
 INSERT INTO vectors VALUES (1, STRING_TO_VECTOR('[1,2,3]'), 'x'), (2, NULL, 'y');
 CREATE TABLE kept_functional (a INT PRIMARY KEY, b INT, KEY f ((a + b)), KEY g (b, (a * 2)));
 INSERT INTO kept_functional VALUES (1, 2);
+-- on: mysql80 mysql97 mariadb
+CREATE TABLE kept_key_renamed (name VARCHAR(10) PRIMARY KEY, v INT);
+ALTER TABLE kept_key_renamed RENAME COLUMN name TO nam;
+INSERT INTO kept_key_renamed VALUES ('new', 2);
 -- on: mysql80 mysql97
 CREATE TABLE kept_srid (id INT PRIMARY KEY, n INT, g GEOMETRY NOT NULL SRID 4326);
 ALTER TABLE kept_srid DROP COLUMN g;
