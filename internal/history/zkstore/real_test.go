@@ -474,22 +474,19 @@ func realThousands(t *testing.T, s, _ *zk.Session) {
 	o := owner(t, s, destination(), "1-1")
 	store := open(t, o)
 	must(t, store.AddSnapshot(t.Context(), historytest.Tables(0)))
-	for i := range n - 100 { // most of them in few transactions, as a test's shortcut
-		d := store.draft()
-		must(t, d.appendChange(ddlOf(i)))
-		store.current = &d.state
-		for _, b := range d.newBlobs {
-			_, err := s.Create(t.Context(), zktree.History(o.Destination)+b.node(0), b.data, zk.Persistent)
-			must(t, err)
+	d := store.draft() // most of them in pages as they would become, for the test's time
+	for next := 0; next < n-100; {
+		var changes []history.Change
+		for ; next < n-100 && length(changes) < maxPageRaw-1000; next++ {
+			c := ddlOf(next)
+			c.ID = d.changes
+			d.changes++
+			changes = append(changes, c)
 		}
-		if i < n-101 {
-			continue
-		}
-		for _, node := range []changedNode{{"", &d.headAt}, {"/tail", &d.tail}} {
-			_, err := s.Set(t.Context(), zktree.History(o.Destination)+node.name, node.data, zk.AnyVersion)
-			must(t, err)
-		}
+		d.setPages(append(d.head.pages, d.newPage(changes)), nil)
 	}
+	d.packHead()
+	must(t, store.carryOut(t.Context(), d))
 	store = open(t, o)
 	start := time.Now()
 	for i := n - 100; i < n; i++ {
