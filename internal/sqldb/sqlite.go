@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,14 +29,36 @@ func OpenSQLite(path string, busy time.Duration) (*sql.DB, error) {
 		return nil, fmt.Errorf("SQLite file: %w", err)
 	}
 	f.Close()
+	// FULL makes each commit reach the disk: what has been answered is there after
+	// a power failure, too.
+	return openSQLite(path, url.Values{"_txlock": {"immediate"}, "_pragma": {busyPragma(busy), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}})
+}
+
+// ReadSQLite opens a file that is there only to read it; a process may be writing
+// meanwhile. Nothing is created or changed: a file without a log beside it, which
+// nobody has open, is read as it is. The error matches fs.ErrNotExist when there is
+// no file.
+func ReadSQLite(path string, busy time.Duration) (*sql.DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("SQLite file: %w", err)
+	}
+	q := url.Values{"mode": {"ro"}, "_pragma": {busyPragma(busy), "query_only(1)"}}
+	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
+		q.Set("immutable", "1") // else SQLite would make the log, and leave it there
+	}
+	return openSQLite(path, q)
+}
+
+func busyPragma(busy time.Duration) string {
+	return "busy_timeout(" + strconv.FormatInt(busy.Milliseconds(), 10) + ")"
+}
+
+// openSQLite opens a file by one connection.
+func openSQLite(path string, q url.Values) (*sql.DB, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("SQLite file: %w", err)
 	}
-	// FULL makes each commit reach the disk: what has been answered is there after
-	// a power failure, too.
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(" + strconv.FormatInt(busy.Milliseconds(), 10) + ")", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: absolute, RawQuery: q.Encode()}).String())
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)

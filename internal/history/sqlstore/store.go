@@ -38,6 +38,10 @@ type Options struct {
 	// destinations may share the database.
 	URL, User, Password string
 
+	// Read opens what is there and changes nothing; methods that write fail. The
+	// error of Open matches fs.ErrNotExist when there is no history yet.
+	Read bool
+
 	// Notice is told what a person should know of how a history was found; nil
 	// when nobody wants to.
 	Notice func(message string)
@@ -50,6 +54,7 @@ type Store struct {
 	where       string // for errors
 	lockClause  string // makes a read of the lock's row lock it
 	wide        bool   // the columns can have characters beyond U+FFFF
+	read        bool   // as Options.Read has it
 
 	life context.Context // until Close
 	end  context.CancelFunc
@@ -60,6 +65,9 @@ var _ history.Log = (*Store)(nil)
 // errClosed is the cause of what ends because of Close.
 var errClosed = errors.New("the history is closed")
 
+// errRead is returned by what writes to a history that was opened to be read.
+var errRead = errors.New("it was opened to be read only")
+
 // Open opens a history and creates the tables that are missing. Those that are
 // there stay as they are. When the database cannot be reached it may be tried
 // again. Errors name the database and never contain the password.
@@ -67,11 +75,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if n := utf8.RuneCountInString(o.Destination); n == 0 || n > maxDestination {
 		return nil, fmt.Errorf("open the history: the name of the destination has %d characters, want 1 to %d", n, maxDestination)
 	}
-	s := &Store{destination: o.Destination}
+	s := &Store{destination: o.Destination, read: o.Read}
 	s.life, s.end = context.WithCancel(context.Background())
-	create, err := s.connect(o)
+	prepare, err := s.connect(o)
 	if err == nil {
-		err = s.call(ctx, "open the history", func(ctx context.Context) error { return create(ctx) })
+		err = s.call(ctx, "open the history", prepare)
 	}
 	if err != nil {
 		s.Close()
@@ -80,10 +88,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// connect returns what makes the tables.
-func (s *Store) connect(o Options) (create func(context.Context) error, err error) {
+// connect returns what makes the tables, or looks for them.
+func (s *Store) connect(o Options) (prepare func(context.Context) error, err error) {
 	if o.Path != "" {
-		return s.createSQLite, s.connectSQLite(o)
+		err = s.connectSQLite(o)
+		if o.Read {
+			return s.findSQLite, err
+		}
+		return s.createSQLite, err
 	}
 	c, err := sqldb.ParseJDBC(o.URL, o.User, o.Password)
 	if err != nil {
@@ -93,23 +105,30 @@ func (s *Store) connect(o Options) (create func(context.Context) error, err erro
 	s.where = "MySQL " + c.Addr + "/" + c.DBName
 	s.lockClause = " FOR UPDATE"
 	s.db, err = sqldb.OpenMySQL(c, mysqlBounds)
+	if o.Read {
+		return s.findMySQL, err
+	}
 	return s.createMySQL, err
 }
 
 func (s *Store) connectSQLite(o Options) (err error) {
 	s.where, s.wide = o.Path, true
 	_, missing := os.Stat(o.Path)
-	if s.db, err = sqldb.OpenSQLite(o.Path, busyTimeout); err != nil {
-		return fmt.Errorf("open the history in %s: %w", s.where, err)
+	open := sqldb.OpenSQLite
+	if o.Read {
+		open = sqldb.ReadSQLite
 	}
-	if missing != nil && o.Notice != nil {
+	if s.db, err = open(o.Path, busyTimeout); err != nil {
+		err = fmt.Errorf("open the history in %s: %w", s.where, err)
+	}
+	if missing != nil && o.Notice != nil && (err == nil || o.Read) {
 		for _, name := range []string{"h2.mv.db", "h2.h2.db"} {
 			if java := filepath.Join(filepath.Dir(o.Path), name); isFile(java) {
 				o.Notice(fmt.Sprintf("%s has the history of a Java Canal in a format that only Java reads: a new history begins in %s, with the tables as they are at the source now", java, o.Path))
 			}
 		}
 	}
-	return nil
+	return err
 }
 
 func isFile(path string) bool {
@@ -161,6 +180,9 @@ func (s *Store) change(ctx context.Context, what string, f func(t *tx) error) er
 }
 
 func (s *Store) changeOnce(ctx context.Context, f func(t *tx) error) error {
+	if s.read {
+		return errRead
+	}
 	inner, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -92,4 +93,34 @@ func (s *Store) createMySQL(ctx context.Context) error {
 	s.wide = strings.EqualFold(charset, "utf8mb4")
 	_, err = s.db.ExecContext(ctx, "INSERT IGNORE INTO towpath_history_state (destination, name, value) VALUES (?, ?, '')", s.destination, lockName)
 	return err
+}
+
+// errNone says that nothing of a history is there.
+var errNone = fmt.Errorf("there is no history yet: %w", fs.ErrNotExist)
+
+// findSQLite looks for the tables.
+func (s *Store) findSQLite(ctx context.Context) error {
+	return s.find(ctx, "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?, ?)")
+}
+
+// findMySQL looks for the tables.
+func (s *Store) findMySQL(ctx context.Context) error {
+	return s.find(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN (?, ?, ?)")
+}
+
+// find returns errNone unless all tables are there. Canal's alone have nothing that
+// is Towpath's.
+func (s *Store) find(ctx context.Context, query string) error {
+	var names []any
+	for _, t := range mysqlTables {
+		names = append(names, t.name)
+	}
+	var n int
+	if err := s.db.QueryRowContext(ctx, query, names...).Scan(&n); err != nil {
+		return fmt.Errorf("look for the tables: %w", err)
+	}
+	if n < len(names) {
+		return errNone
+	}
+	return nil
 }
