@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -30,7 +29,8 @@ func TestChaosShort(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes more than a minute")
 	}
-	requireServers(t)
+	servers.Require(t, servers.MySQL80)
+	servers.RequireZooKeeper(t)
 	var out bytes.Buffer
 	o, err := options{root: filepath.Join("..", ".."), faults: 20, duration: time.Minute, out: io.MultiWriter(&out, t.Output())}.prepare()
 	if err == nil {
@@ -44,27 +44,6 @@ func TestChaosShort(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "clients have acked everything") {
 		t.Error("the campaign ended early")
-	}
-}
-
-// requireServers skips a test without what it needs, or fails where that has to be.
-func requireServers(t *testing.T) {
-	t.Helper()
-	var missing error
-	if _, err := exec.LookPath("java"); err != nil {
-		missing = err
-	}
-	for _, file := range []string{"/usr/share/java/zookeeper.jar", filepath.Join(servers.Cache(), "servers", "dist", string(servers.MySQL80), "bin", "mysqld")} {
-		if _, err := os.Stat(file); err != nil {
-			missing = err
-		}
-	}
-	switch {
-	case missing == nil:
-	case os.Getenv("TOWPATH_REQUIRE_SERVERS") != "":
-		t.Fatal(missing)
-	default:
-		t.Skipf("%v: run make deps", missing)
 	}
 }
 

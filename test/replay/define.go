@@ -27,14 +27,17 @@ func (g *generator) definable() (all []definition) {
 	return all
 }
 
-func draw(r *rand.Rand, from []definition) definition {
+func (d definition) share() int { return d.weight }
+
+// draw picks one of several by how often they shall come.
+func draw[T interface{ share() int }](r *rand.Rand, from []T) T {
 	total := 0
 	for _, d := range from {
-		total += d.weight
+		total += d.share()
 	}
 	n := r.IntN(total)
 	for _, d := range from {
-		if n -= d.weight; n < 0 {
+		if n -= d.share(); n < 0 {
 			return d
 		}
 	}

@@ -6,6 +6,8 @@
 //	go run ./test/replay -seed N -schedules 1    one of them again
 //	go run ./test/replay -only mysql57           those whose line has a word
 //
+// TestReplayShort runs three that are shorter, with new seeds each time.
+//
 // # A schedule
 //
 // A seed decides everything but the exact moments: the kind of server, file or GTID
@@ -24,7 +26,8 @@
 // reconnects; the connection to the source is cut; servers are ended in good order
 // or killed, while the client is far behind or not, and again while they start; in a
 // cluster, the other one takes over or is told to. So the stream is resumed at places
-// whose tables have long been something else in the source.
+// whose tables have long been something else in the source. In some schedules the
+// source refuses to show definitions, so that nothing is made good by asking it.
 //
 // # What is checked
 //

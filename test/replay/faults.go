@@ -18,7 +18,11 @@ type fault struct {
 	only   func(w *world) bool // nil is everywhere
 }
 
+func (f fault) share() int { return f.weight }
+
 func inCluster(w *world) bool { return w.cluster }
+
+var killFarBehind = fault{"kill far behind", 6, func(w *world, ctx context.Context, r *rand.Rand) error { return w.lagAndRestart(ctx, r, false) }, nil}
 
 var faults = []fault{
 	{"nothing is confirmed", 2, (*world).hold, nil},
@@ -29,19 +33,18 @@ var faults = []fault{
 	{"restart", 3, func(w *world, ctx context.Context, r *rand.Rand) error { return w.restart(ctx, r, true) }, nil},
 	{"kill", 3, func(w *world, ctx context.Context, r *rand.Rand) error { return w.restart(ctx, r, false) }, nil},
 	{"restart far behind", 4, func(w *world, ctx context.Context, r *rand.Rand) error { return w.lagAndRestart(ctx, r, true) }, nil},
-	{"kill far behind", 6, func(w *world, ctx context.Context, r *rand.Rand) error { return w.lagAndRestart(ctx, r, false) }, nil},
+	killFarBehind,
 	{"kill twice", 3, (*world).killTwice, nil},
 	{"move", 5, (*world).move, inCluster},
 }
 
-// disturb makes faults until ctx ends, and then has everything work again.
+// disturb makes faults until ctx ends, and then has everything work again. The first
+// is one that no schedule may be without: a kill while the cursor is behind.
 func (w *world) disturb(ctx context.Context, r *rand.Rand) error {
 	var possible []fault
-	total := 0
 	for _, f := range faults {
 		if f.only == nil || f.only(w) {
 			possible = append(possible, f)
-			total += f.weight
 		}
 	}
 	for ctx.Err() == nil {
@@ -53,15 +56,13 @@ func (w *world) disturb(ctx context.Context, r *rand.Rand) error {
 		if ctx.Err() != nil {
 			break
 		}
-		n := r.IntN(total)
-		for _, f := range possible {
-			if n -= f.weight; n < 0 {
-				w.faults[f.name]++
-				if err := f.run(w, ctx, r); err != nil {
-					return fmt.Errorf("%s: %w", f.name, err)
-				}
-				break
-			}
+		f := draw(r, possible)
+		if len(w.faults) == 0 {
+			f = killFarBehind
+		}
+		w.faults[f.name]++
+		if err := f.run(w, ctx, r); err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
 		}
 		for i, t := range w.towpaths {
 			if !t.Running() {

@@ -43,6 +43,9 @@ func valueOf(c *protocol.Column, of column) (value, error) {
 	case temporal:
 		return value{literal(text), at + " = " + literal(text)}, nil
 	case document:
+		if text == "" { // what a column NOT NULL has that was given no value; servers read it so
+			text = "null"
+		}
 		v := "CAST(" + textLiteral(text) + " AS JSON)"
 		return value{v, at + " = " + v}, nil
 	}

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -248,5 +251,31 @@ func TestGeneratorRepeats(t *testing.T) {
 	first := play()
 	if again := play(); again != first || len(first) < 1000 {
 		t.Errorf("statements\n%.2000s\nand again\n%.2000s", first, again)
+	}
+}
+
+// TestReplayShort runs short schedules of different kinds, with new seeds each time.
+// When one fails its seed is told and its files are kept.
+func TestReplayShort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes more than a minute")
+	}
+	servers.Require(t, servers.MySQL57, servers.MySQL80, servers.MariaDB1011)
+	servers.RequireZooKeeper(t)
+	o, err := options{root: filepath.Join("..", ".."), steps: 30, out: t.Output()}.prepare(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := rand.Uint64N(1<<32) / uint64(len(settings)) * uint64(len(settings))
+	// MySQL 5.7 by file, MariaDB by GTIDs, and a cluster on MySQL 8.0 by GTIDs.
+	for _, setting := range []uint64{0, 7, 16} {
+		if err := runSchedule(t.Context(), o, scheduleOf(first+setting)); err != nil {
+			t.Error(err)
+		}
+	}
+	if !t.Failed() {
+		if err := os.RemoveAll(o.dir); err != nil {
+			t.Error(err)
+		}
 	}
 }

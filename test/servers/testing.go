@@ -12,12 +12,7 @@ import (
 // set, as `make test` does: then it fails.
 func ForTest(t testing.TB, k Kind, extra ...string) *Server {
 	t.Helper()
-	if _, err := k.command("--version"); err != nil {
-		if os.Getenv("TOWPATH_REQUIRE_SERVERS") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	Require(t, k)
 	// Not t.TempDir: its path is long, and a failed test's log is worth keeping.
 	dir, err := os.MkdirTemp("", "towpath-"+string(k)+"-")
 	if err != nil {
@@ -37,6 +32,16 @@ func ForTest(t testing.TB, k Kind, extra ...string) *Server {
 		os.RemoveAll(dir)
 	})
 	return s
+}
+
+// Require skips a test where servers of these kinds are not installed or, with
+// TOWPATH_REQUIRE_SERVERS, fails it. ForTest does so for the server that it starts.
+func Require(t testing.TB, kinds ...Kind) {
+	t.Helper()
+	for _, k := range kinds {
+		_, err := k.command("--version")
+		requireInstalled(t, err)
+	}
 }
 
 // MustExec runs statements as root and fails the test when one does.

@@ -6,11 +6,17 @@ import (
 	"testing"
 )
 
+// RequireZooKeeper is Require for ZooKeeper.
+func RequireZooKeeper(t testing.TB) {
+	t.Helper()
+	requireInstalled(t, zooKeeperInstalled())
+}
+
 // ZooKeeperForTest starts ZooKeeper for a test, which ends with it. Where it is
 // not installed the test is skipped or, with TOWPATH_REQUIRE_SERVERS, fails.
 func ZooKeeperForTest(t testing.TB, o ZooKeeperOptions) *ZooKeeper {
 	t.Helper()
-	requireInstalled(t, zooKeeperInstalled())
+	RequireZooKeeper(t)
 	if o.Dir == "" {
 		dir, err := os.MkdirTemp("", "towpath-zookeeper-")
 		if err != nil {
