@@ -443,12 +443,45 @@ func TestQuarantineIsRemembered(t *testing.T) {
 	if len(again) == 0 || again[0].Position != q[0].Position || again[0].Until.File == "" {
 		t.Errorf("after the restart: %+v", again)
 	}
+	stored, err := readQuarantine(t, r)
+	if err != nil || len(stored) != len(again) || stored[0].Position != again[0].Position || stored[0].Until != again[0].Until {
+		t.Errorf("in the history are %+v, %v", stored, err)
+	}
 	if ok, err := r.rig.p.Dismiss(t.Context(), "d", "nothing"); ok || err != nil {
 		t.Errorf("%v, %v", ok, err)
 	}
 	r.read(t, second, second, false, nil)
 	if left := r.rig.p.Quarantine(); len(left) != 0 {
 		t.Errorf("after going back: %+v", left)
+	}
+}
+
+// readQuarantine is what somebody beside the pipeline finds.
+func readQuarantine(t *testing.T, r *reader) ([]Quarantined, error) {
+	t.Helper()
+	l, err := r.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return ReadQuarantine(t.Context(), l)
+}
+
+// TestReadQuarantineOfNothing has no state yet, and one that is none.
+func TestReadQuarantineOfNothing(t *testing.T) {
+	l, err := sqliteHistory(t)(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if q, err := ReadQuarantine(t.Context(), l); len(q) != 0 || err != nil {
+		t.Errorf("without a state: %v, %v", q, err)
+	}
+	if err := l.SetState(t.Context(), []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadQuarantine(t.Context(), l); err == nil {
+		t.Error("a damaged state was read")
 	}
 }
 

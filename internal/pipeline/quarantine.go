@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/entry"
+	"github.com/towpath-cdc/towpath/internal/history"
 	"github.com/towpath-cdc/towpath/internal/schema"
 )
 
@@ -85,6 +87,21 @@ func (p *Pipeline) Quarantine() []Quarantined {
 		all[i].Events = k.events[tableName{all[i].Schema, all[i].Table}]
 	}
 	return all
+}
+
+// ReadQuarantine returns the tables that a history tells are in quarantine, without
+// their Events, for who looks at it while no Pipeline has it, or beside one. A start
+// at a place before rows that were held back forgets that they were.
+func ReadQuarantine(ctx context.Context, l history.Log) ([]Quarantined, error) {
+	text, err := l.State(ctx)
+	if err != nil || len(text) == 0 {
+		return nil, err
+	}
+	var st keeperState
+	if err := json.Unmarshal(text, &st); err != nil {
+		return nil, fmt.Errorf("the state of the history cannot be read: %w", err)
+	}
+	return st.Quarantine, nil
 }
 
 // quarantine notes that rows of a table cannot be decoded. It is written down before
