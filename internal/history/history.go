@@ -76,7 +76,9 @@ type Log interface {
 
 	// Append adds a change. The same change at the same place is there only once;
 	// another one at that place replaces it, for a source that was reset counts its
-	// files anew. c.ID is not looked at.
+	// files anew. Places are the same when server id, file and offset are, unless both
+	// origins are known and differ, one change is loaded and the other is not, or two
+	// that are loaded are of different tables. c.ID is not looked at.
 	Append(ctx context.Context, c Change) error
 
 	// AddSnapshot adds a snapshot, by the same rule. s.ID is not looked at. It

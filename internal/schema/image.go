@@ -48,7 +48,7 @@ func (i Image) Texts() map[string]string {
 			all[d.table.Schema] = b
 		}
 		d.writeCreate(b)
-		b.WriteString("; \n")
+		b.WriteString(endOfTable)
 	}
 	texts := make(map[string]string, len(all))
 	for name, b := range all {
@@ -124,30 +124,33 @@ func (t *Tracker) Restore(texts map[string]string, extra []byte) error {
 		}
 	}
 	for name, text := range texts {
-		changes, err := ddl.Changes(text, name, ddl.Options{Server: t.opts.Server})
-		if err != nil {
-			errs = append(errs, fmt.Errorf("read the tables of %s in a snapshot: %w", name, err))
-		}
-		for i := range changes {
-			c := &changes[i]
-			if c.Kind != ddl.Create || c.Create.Like != nil {
-				continue
-			}
-			if d := t.restored(c, x.Version > 0); d.sound() {
-				t.keep(c.Table, d)
-			} else {
-				errs = append(errs, fmt.Errorf("a table of %s in a snapshot lacks a name or a column", name))
+		for statement := range strings.SplitSeq(text, endOfTable) { // one that cannot be read costs its own table
+			if err := t.restore(name, statement, x.Version > 0); err != nil {
+				errs = append(errs, fmt.Errorf("read the tables of %s in a snapshot: %w", name, err))
 			}
 		}
 	}
 	return joinFirst(errs)
 }
 
-// restored is the definition of a statement of a snapshot.
-func (t *Tracker) restored(c *ddl.Change, ours bool) *definition {
-	d := define(c.Create, c.Table, t.opts.Server, ours)
-	d.table.Certain = true
-	return d
+// endOfTable ends each statement of a snapshot.
+const endOfTable = "; \n"
+
+// restore makes the table of a statement of a snapshot known.
+func (t *Tracker) restore(schema, statement string, ours bool) error {
+	changes, err := ddl.Changes(statement, schema, ddl.Options{Server: t.opts.Server})
+	for i := range changes {
+		c := &changes[i]
+		if c.Kind != ddl.Create || c.Create.Like != nil {
+			continue
+		}
+		d := define(c.Create, c.Table, t.opts.Server, ours)
+		if d.table.Certain = true; !d.sound() {
+			return fmt.Errorf("%s lacks a name or a column", c.Table)
+		}
+		t.keep(c.Table, d)
+	}
+	return err
 }
 
 // sound reports whether a server could have the table: all names are there, and a column.

@@ -99,11 +99,11 @@ func TestImageOfCanal(t *testing.T) {
 
 func TestDamagedImage(t *testing.T) {
 	tracker := NewTracker(&live{}, Options{})
-	err := tracker.Restore(map[string]string{"d": "CREATE TABLE t (a int); \nCREATE TABLE u (a int"}, []byte("{"))
+	err := tracker.Restore(map[string]string{"d": "CREATE TABLE t (a int); \nCREATE TABLE u (a int; \nCREATE TABLE v (a int); \n"}, []byte("{"))
 	if err == nil || !strings.Contains(err.Error(), "and 1 more") {
 		t.Errorf("got %v", err)
 	}
-	if len(tracker.Layouts("d", "t")) != 1 {
+	if len(tracker.Layouts("d", "t")) != 1 || len(tracker.Layouts("d", "v")) != 1 {
 		t.Error("what could be read is not known")
 	}
 }
