@@ -7,6 +7,7 @@ import (
 	"time"
 	"unique"
 
+	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/ddl"
 )
 
@@ -175,23 +176,70 @@ func (d *definition) markKeys() {
 	}
 }
 
-// forRows is the table with the columns behind functional key parts, when the
-// rows have just these in addition. They are the last ones.
+// forRows is the table with the columns behind its keys, when the rows have just
+// these in addition. They are the last ones.
 func (d *definition) forRows(r *rows) *Table {
 	extra := 0
 	for _, k := range d.keys {
 		extra += k.Expressions
 	}
 	n := len(d.table.Columns)
-	if extra == 0 || len(r.Types) != n+extra {
+	if r.server.MariaDB {
+		extra = d.hashes(r)
+	}
+	if extra <= 0 || len(r.Types) != n+extra {
 		return d.table
 	}
 	t := *d.table
 	t.Columns = slices.Clone(t.Columns)
 	for i := n; i < n+extra; i++ {
-		t.Columns = append(t.Columns, r.retyped(Column{Name: "!hidden!", Nullable: true, Hidden: true}, i))
+		t.Columns = append(t.Columns, r.retyped(Column{Name: r.hiddenName(i), Nullable: true, Hidden: true}, i))
 	}
 	return &t
+}
+
+// hashes is how many columns the rows of a MariaDB have in addition because of
+// unique keys over text that is too long for a key: such a key is over a hidden
+// column DB_ROW_HASH_n of type bigint (add_hash_field, from 10.4 on). It is 0 unless
+// there are enough keys for them.
+func (d *definition) hashes(r *rows) int {
+	extra := len(r.Types) - len(d.table.Columns)
+	for i := len(d.table.Columns); i < len(r.Types); i++ {
+		if r.Types[i] != binlog.TypeLongLong || r.meta.HasNames && !isHash(r.hiddenName(i)) {
+			return 0
+		}
+	}
+	keys := 0
+	for _, k := range d.keys {
+		if k.Kind == ddl.UniqueKey && slices.ContainsFunc(k.Columns, d.isText) {
+			keys++
+		}
+	}
+	if extra > keys {
+		return 0
+	}
+	return extra
+}
+
+// isText reports whether a column is of characters or bytes.
+func (d *definition) isText(name string) bool {
+	i := find(d.table.Columns, name)
+	if i < 0 {
+		return false
+	}
+	t, err := ddl.ParseType(d.table.Columns[i].Type)
+	return err == nil && declared(t).family == text
+}
+
+// isHash reports whether a column is one that MariaDB adds for a long unique key.
+func isHash(name string) bool { return strings.HasPrefix(name, "DB_ROW_HASH_") }
+
+// hiddenName is what the rows call a column that no definition shows.
+func (r *rows) hiddenName(i int) string {
+	if r.meta.HasNames && i < len(r.meta.Columns) {
+		return utf8Name(r.meta.Columns[i].Name)
+	}
+	return "!hidden!"
 }
 
 // clone is a copy to be changed.

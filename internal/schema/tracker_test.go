@@ -55,6 +55,7 @@ const (
 	plain   = uint32(binlog.TypeLong)
 	big     = uint32(binlog.TypeLongLong)
 	varchar = uint32(binlog.TypeVarchar) | 40<<8
+	blob    = uint32(binlog.TypeBlob) | 2<<8
 )
 
 // layout prints names and types.
@@ -226,6 +227,46 @@ func TestHiddenKey(t *testing.T) {
 	got, err := tracker.Table(t.Context(), "d", "t", tableMap(1, plain, big), binlog.Position{})
 	if err != nil || layout(got) != "n int(11)" {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// TestHashColumns has rows of a MariaDB with the hidden column of a unique key over
+// a text, with and without the names of columns. They were taken for rows of another
+// table, and with names the column was delivered.
+func TestHashColumns(t *testing.T) {
+	for _, c := range []struct {
+		name, create string
+		m            *binlog.TableMap
+		want         string // the columns, with hidden ones in brackets; "" for none that goes with the rows
+	}{
+		{"plain", "(id int, b text, UNIQUE (b))", tableMap(1, plain, blob, big), "id,b,[!hidden!]"},
+		{"names", "(id int, b text, UNIQUE (b))", withNames(tableMap(1, plain, blob, big), "id", "b", "DB_ROW_HASH_1"), "id,b,[DB_ROW_HASH_1]"},
+		{"two", "(a varchar(40), b text, UNIQUE (a), UNIQUE (b))", tableMap(1, varchar, blob, big, big), "a,b,[!hidden!],[!hidden!]"},
+		{"key of the usual sort", "(id int, b varchar(40), UNIQUE (b))", tableMap(1, plain, varchar), "id,b"},
+		{"another column", "(id int, b text, UNIQUE (b))", tableMap(1, plain, blob, plain), ""},
+		{"more than keys", "(id int, b text, UNIQUE (b))", tableMap(1, plain, blob, big, big), ""},
+		{"key over numbers", "(id int, b text, UNIQUE (id))", tableMap(1, plain, blob, big), ""},
+		{"unknown table", "", withNames(tableMap(1, plain, big), "id", "DB_ROW_HASH_1"), "id,[DB_ROW_HASH_1]"},
+	} {
+		tracker := NewTracker(&live{}, Options{Server: ddl.VersionOf("10.11.14-MariaDB")})
+		if c.create != "" {
+			if err := tracker.Apply(t.Context(), "CREATE TABLE t "+c.create, "d"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		table, err := tracker.Table(t.Context(), "d", "t", c.m, binlog.Position{})
+		var got []string
+		if err == nil {
+			for _, column := range table.Columns {
+				if column.Hidden {
+					column.Name = "[" + column.Name + "]"
+				}
+				got = append(got, column.Name)
+			}
+		}
+		if text := strings.Join(got, ","); text != c.want {
+			t.Errorf("%s: %s, %v, want %s", c.name, text, err, c.want)
+		}
 	}
 }
 
