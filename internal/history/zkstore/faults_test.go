@@ -151,7 +151,7 @@ func TestEndedWhileWaiting(t *testing.T) {
 			return nil, nil, errors.New("suspended")
 		},
 	})
-	must(t, store.adopt(&state{headAt: node{version: -1}, tail: node{version: -1}, doc: node{version: -1}}, nil))
+	must(t, store.adopt(&state{tail: node{data: pack(kindPage, (&page{next: 1}).append(nil))}, doc: node{version: -1}}, nil))
 	done := make(chan error, 2)
 	for range 2 { // one waits for the lease, the other for it
 		go func() { done <- store.SetState(t.Context(), nil) }()
