@@ -110,6 +110,7 @@ var (
 	ErrTooLarge = errors.New("the history is too large for its store")
 
 	// ErrNotOwner: another server may own the destination by now, so nothing is
-	// written. What was to be written is not there.
+	// written. What was on its way when that happened may be there all the same; the
+	// next owner reads it anew.
 	ErrNotOwner = errors.New("this server does not own the destination")
 )

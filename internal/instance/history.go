@@ -61,10 +61,18 @@ func (m *member) historyOpener() func(context.Context) (history.Log, error) {
 	case control.HistoryZooKeeper:
 		return func(ctx context.Context) (history.Log, error) {
 			return zkstore.Open(ctx, zkstore.Options{Destination: name, Session: o.ZooKeeper.Session, Guard: o.Lease.Guard,
-				Lost: o.Lease.Lost(), Limit: h.ZooKeeperLimit, Notice: notice})
+				Lost: o.Lease.Lost(), Limit: h.ZooKeeperLimit, Renew: true, Notice: notice})
 		}
 	}
 	return nil
+}
+
+// historyRefused has the lease looked into: ZooKeeper has refused a write of the
+// history although the lease seems to last.
+func (m *member) historyRefused() {
+	if l := m.i.o.Lease; l != nil {
+		l.Doubt()
+	}
 }
 
 // keepHistory has the history noted and snapshots written, until ctx ends.

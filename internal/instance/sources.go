@@ -42,7 +42,7 @@ func (i *Instance) openMembers() error {
 			log = log.With("source", m.config.Master.Address)
 		}
 		var err error
-		if m.pipeline, err = pipeline.New(pipeline.Options{Instance: m.config, Store: shared, Logger: log, Source: m.number, OpenHistory: m.historyOpener()}); err != nil {
+		if m.pipeline, err = pipeline.New(pipeline.Options{Instance: m.config, Store: shared, Logger: log, Source: m.number, OpenHistory: m.historyOpener(), HistoryRefused: m.historyRefused}); err != nil {
 			return err
 		}
 		m.source = source.New(source.Options{

@@ -81,6 +81,9 @@ const snapshotTimeout = 5 * time.Minute
 
 // noted keeps the outcome of a use of the history for HistoryStats.
 func (k *keeper) noted(err error) error {
+	if errors.Is(err, history.ErrNotOwner) && k.p.o.HistoryRefused != nil {
+		k.p.o.HistoryRefused()
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !errors.Is(err, context.Canceled) {

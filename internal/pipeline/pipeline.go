@@ -39,6 +39,10 @@ type Options struct {
 	// OpenHistory opens where the definitions of tables are kept; nil when they are
 	// not kept. It is called when the first dump begins, and again while it fails.
 	OpenHistory func(ctx context.Context) (history.Log, error)
+
+	// HistoryRefused is called when a write fails because another server may own the
+	// destination (history.ErrNotOwner). It must not block. May be nil.
+	HistoryRefused func()
 }
 
 // Pipeline is the middle of one instance. It is a source.Handler: Start, Chunk
