@@ -380,7 +380,7 @@ func (p *parser) alterAlter(a *altered) error {
 	index := p.atAny("INDEX", "KEY")
 	p.foreign = p.foreign || p.at("CONSTRAINT")
 	for !p.atElementEnd() {
-		p.foreign = p.foreign || !index && p.atAny("VISIBLE", "INVISIBLE") || p.at("IF")
+		p.foreign = p.foreign || !index && p.atAny("VISIBLE", "INVISIBLE") || p.atAny("IF", "IGNORED")
 		if err := p.skipOne(); err != nil {
 			return err
 		}

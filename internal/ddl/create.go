@@ -299,7 +299,7 @@ func (p *parser) keyOptions() error {
 	hidden := false
 	for !p.atElementEnd() {
 		hidden = hidden || p.tok.hint && p.atAny("INVISIBLE", "VISIBLE")
-		p.foreign = p.foreign || p.atAny("WAIT", "NOWAIT")
+		p.foreign = p.foreign || p.atAny("WAIT", "NOWAIT", "IGNORED")
 		if err := p.skipOne(); err != nil {
 			return err
 		}
