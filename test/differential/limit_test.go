@@ -35,11 +35,19 @@ func TestLargestRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	port, _ := startTowpath(t, build(t), db, place{file: from.file})
-	c, err := connect(t.Context(), port, "example")
+	up, err := connect(t.Context(), port, "example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	up.Close()
+	c, err := client.Dial(t.Context(), client.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port), Destination: "example", SOTimeout: 10 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	if err := c.Subscribe(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
 	var got []string
 	for deadline := time.Now().Add(10 * time.Minute); len(got) < 2; {
 		if time.Now().After(deadline) {

@@ -274,7 +274,11 @@ func (f *follower) read(ctx context.Context, port int, destination string) error
 
 // await waits until n ticks were delivered.
 func (f *follower) await(ctx context.Context, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, silence)
+	limit := silence
+	if n == 1 {
+		limit = starting
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		f.mu.Lock()
