@@ -73,7 +73,7 @@ func runCheck(ctx context.Context, args []string, _ io.Reader, stdout, stderr io
 func findings(ctx context.Context, c *config.Config) ([]control.Finding, error) {
 	tree := checkZooKeeper(ctx, c)
 	defer tree.close()
-	each, err := check.Destinations(ctx, c, tree.records)
+	each, err := check.Destinations(ctx, c, tree.cluster())
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ const checkTimeout = 10 * time.Second
 // treeCheck is the check of ZooKeeper. The zero value, without a session, is that
 // of a server that is alone, or whose ZooKeeper does not answer.
 type treeCheck struct {
+	member   bool // of a cluster, whether it can be reached or not
 	client   *zk.Client
 	session  *zk.Session
 	findings []control.Finding
@@ -27,9 +28,9 @@ type treeCheck struct {
 
 // checkZooKeeper connects to ZooKeeper, if there is any to connect to.
 func checkZooKeeper(ctx context.Context, c *config.Config) *treeCheck {
-	t := &treeCheck{}
 	o := c.Server().ZooKeeper
-	if o.Servers == "" {
+	t := &treeCheck{member: o.Servers != ""}
+	if !t.member {
 		return t
 	}
 	z, err := zooKeeperConfig(o, slog.New(slog.DiscardHandler))
@@ -75,6 +76,14 @@ func (t *treeCheck) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	_ = t.client.Close(ctx) // nothing of it stays but a session that expires
+}
+
+// cluster is what can be read there; nil for a server that is alone.
+func (t *treeCheck) cluster() *check.Cluster {
+	if !t.member {
+		return nil
+	}
+	return &check.Cluster{Cursors: t.records, Session: t.session}
 }
 
 // records are the cursors of a destination; it is a check.Cursors. Without a

@@ -112,7 +112,7 @@ func (h *host) check(ctx context.Context, destination, content string) []control
 	}
 	tree := checkZooKeeper(ctx, c)
 	defer tree.close()
-	return append(tree.findings, check.Content(ctx, check.Options{Config: c, Cursors: tree.records}, destination, content)...)
+	return append(tree.findings, check.Content(ctx, check.Options{Config: c, Cluster: tree.cluster()}, destination, content)...)
 }
 
 // steering does what an admin asks for through the admin port, and answers as

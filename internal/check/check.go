@@ -19,6 +19,7 @@ import (
 	"github.com/towpath-cdc/towpath/internal/mysql"
 	"github.com/towpath-cdc/towpath/internal/pipeline"
 	"github.com/towpath-cdc/towpath/internal/source"
+	"github.com/towpath-cdc/towpath/internal/zk"
 )
 
 // maxChecks is how many destinations are checked at a time.
@@ -29,11 +30,17 @@ const maxChecks = 8
 // called concurrently.
 type Cursors func(ctx context.Context, destination string) (records []meta.Record, findings []control.Finding, ok bool)
 
+// Cluster is what a check reads of the cluster that the server is one of.
+type Cluster struct {
+	Cursors Cursors
+	Session *zk.Session // to read in; nil when none is at hand
+}
+
 // Destinations checks every destination that a server would run, several at a
-// time. The findings are in the order of the destinations' names. Cursors may be
+// time. The findings are in the order of the destinations' names. cluster is
 // nil for a server without ZooKeeper. An error means that the folders of the
 // destinations cannot be listed.
-func Destinations(ctx context.Context, c *config.Config, cursors Cursors) ([]control.Finding, error) {
+func Destinations(ctx context.Context, c *config.Config, cluster *Cluster) ([]control.Finding, error) {
 	names, err := destinations(c)
 	if err != nil {
 		return nil, err
@@ -50,7 +57,7 @@ func Destinations(ctx context.Context, c *config.Config, cursors Cursors) ([]con
 		wg.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			parts[i].run(ctx, c, cursors)
+			parts[i].run(ctx, c, cluster)
 		})
 	}
 	wg.Wait()
@@ -92,14 +99,14 @@ type part struct {
 	findings []control.Finding
 }
 
-func (p *part) run(ctx context.Context, c *config.Config, cursors Cursors) {
+func (p *part) run(ctx context.Context, c *config.Config, cluster *Cluster) {
 	in, err := c.Instance(p.name)
 	if err != nil {
 		p.findings = []control.Finding{Failure(p.name, err)}
 		return
 	}
 	p.instance = &in
-	p.findings = Source(ctx, in, cursors)
+	p.findings = Source(ctx, in, cluster)
 }
 
 // Server looks at the keys, and at what keeps the server from starting.
@@ -115,20 +122,21 @@ func Server(c *config.Config) []control.Finding {
 	return append(all, failures("", c.Startable())...)
 }
 
-// Source checks what one destination needs: its filters, its stored position, and
-// the servers it reads from. Cursors may be nil.
-func Source(ctx context.Context, in config.Instance, cursors Cursors) []control.Finding {
-	return findings(ctx, in, cursors, nil)
+// Source checks what one destination needs: its filters, its stored position, the
+// history of its tables, and the servers it reads from. cluster is nil for a server
+// without ZooKeeper.
+func Source(ctx context.Context, in config.Instance, cluster *Cluster) []control.Finding {
+	return findings(ctx, in, cluster, nil)
 }
 
-func findings(ctx context.Context, in config.Instance, cursors Cursors, dial mysql.Dial) []control.Finding {
+func findings(ctx context.Context, in config.Instance, cluster *Cluster, dial mysql.Dial) []control.Finding {
 	var all []control.Finding
 	// The pipeline reads the filters and the character set.
 	if _, err := pipeline.New(pipeline.Options{Instance: in, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		all = append(all, Failure(in.Destination, err))
 	}
-	records, told := stored(ctx, in, cursors)
-	all = append(all, told...)
+	records, told := stored(ctx, in, cluster)
+	all = append(append(all, told...), past(ctx, &in, cluster)...)
 	for n, one := range in.Sources() {
 		if one.Master.Address == "" && one.Local.Dir == "" {
 			continue // see withoutFiles
@@ -151,10 +159,10 @@ func findings(ctx context.Context, in config.Instance, cursors Cursors, dial mys
 type Options struct {
 	// Config is that of the server that is to run the destination. Without it
 	// Server, the text of its canal.properties as an admin has it, is all that is
-	// known: no file is read, and no stored position looked at.
+	// known: no file is read, and no stored position or history looked at.
 	Config  *config.Config
 	Server  string
-	Cursors Cursors // may be nil
+	Cluster *Cluster // nil for a server without ZooKeeper
 	// Dial connects to sources; nil for a net.Dialer. The only look-ups of names are
 	// its own when Config is nil.
 	Dial mysql.Dial
@@ -178,13 +186,13 @@ func Content(ctx context.Context, o Options, destination, content string) []cont
 	if o.Config == nil {
 		all = append(all, withoutFiles(&in)...)
 	}
-	return append(all, findings(ctx, in, o.Cursors, o.Dial)...)
+	return append(all, findings(ctx, in, o.Cluster, o.Dial)...)
 }
 
 // withoutFiles keeps a check from reading files where the instance is not to run:
 // the texts may come from somebody who may not know what is in them.
 func withoutFiles(in *config.Instance) (all []control.Finding) {
-	in.Meta = config.MetaMemory // so that no position is looked for
+	in.Meta, in.History = config.MetaMemory, config.History{} // so that neither is looked for
 	if in.Local.Dir != "" {
 		in.Local = config.Local{}
 		all = append(all, control.Finding{Severity: control.SeverityWarning, Destination: in.Destination,
@@ -237,11 +245,11 @@ func severityOfProblem(s config.ProblemSeverity) string {
 }
 
 // stored are the cursors that the destination would go on from.
-func stored(ctx context.Context, in config.Instance, cursors Cursors) (records []meta.Record, findings []control.Finding) {
+func stored(ctx context.Context, in config.Instance, cluster *Cluster) (records []meta.Record, findings []control.Finding) {
 	ok := false
 	switch {
-	case in.Meta.InZooKeeper() && cursors != nil:
-		records, findings, ok = cursors(ctx, in.Destination)
+	case in.Meta.InZooKeeper() && cluster != nil:
+		records, findings, ok = cluster.Cursors(ctx, in.Destination)
 	case in.Meta == config.MetaFile:
 		records, findings, ok = fileRecords(in)
 	}

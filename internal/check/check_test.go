@@ -18,7 +18,9 @@ import (
 	"github.com/towpath-cdc/towpath/internal/testkit/mysqltest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // test/servers has a thread of its own
+}
 
 // load reads an installation with the files of conf/, by name.
 func load(t *testing.T, files map[string]string) *config.Config {
@@ -114,7 +116,7 @@ func TestSourceLooksAtStoredPositions(t *testing.T) {
 		asked = destination
 		return nil, []control.Finding{{Severity: control.SeverityFailure, Destination: destination, Text: "unreadable node"}}, false
 	}
-	if got := Source(t.Context(), in, broken); asked != "orders" || !has(got, control.SeverityFailure, "unreadable node") {
+	if got := Source(t.Context(), in, &Cluster{Cursors: broken}); asked != "orders" || !has(got, control.SeverityFailure, "unreadable node") {
 		t.Errorf("asked for %q, got %+v", asked, got)
 	}
 }
