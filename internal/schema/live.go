@@ -31,8 +31,9 @@ type Live interface {
 	End(ctx context.Context) (binlog.Position, error)
 
 	// Ahead gives the statements of the events that begin at from or behind it and
-	// before to, but for those that begin and end transactions. A from without a file
-	// is the set of transactions before it. An error of each ends it and is returned.
+	// before to, but for those that begin and end transactions. A from or to without a
+	// file is the set of transactions before it; what is behind such a to may be given
+	// as well. An error of each ends it and is returned.
 	Ahead(ctx context.Context, from, to binlog.Position, each func(Statement) error) error
 }
 

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
@@ -17,6 +18,9 @@ type catalogue struct {
 	a *attempt
 }
 
+// errCutShort says that a server has ended a dump before it came to the end of a part.
+var errCutShort = errors.New("the server ended the dump before the end of what was asked for")
+
 // Ahead implements schema.Live.
 func (c catalogue) Ahead(ctx context.Context, from, to binlog.Position, each func(schema.Statement) error) error {
 	a := c.a.s.asideOf(c.a.server, "ahead")
@@ -30,8 +34,21 @@ func (c catalogue) Ahead(ctx context.Context, from, to binlog.Position, each fun
 		_ = a.conn.Close()
 	}
 	r := &aheadReader{to: to, file: from.File, each: each, flavor: a.facts.Flavor}
+	if to.File == "" {
+		var err error
+		if err = r.until(from.GTIDSet, to.GTIDSet); err != nil {
+			return err
+		}
+		if r.to, err = c.End(ctx); err != nil {
+			return err
+		}
+	}
 	// A GTID set that was configured comes without a place in a file.
-	return a.seekFrom(ctx, start{position: from, gtid: from.File == ""}, r.event, func(checksum bool) { r.checksum = checksum })
+	err := a.seekFrom(ctx, start{position: from, gtid: from.File == ""}, r.event, func(checksum bool) { r.checksum = checksum })
+	if err == nil && !r.done {
+		return errCutShort
+	}
+	return err
 }
 
 // maxStatement bounds a statement that MariaDB has compressed, in bytes: its
@@ -47,18 +64,41 @@ type aheadReader struct {
 	flavor   binlog.Flavor
 	format   *binlog.FormatDescription // nil before the first
 	checksum bool
-	gtid     string // of the transaction at hand
+	gtid     string          // of the transaction at hand
+	idle     binlog.Position // where the last heartbeat was, when nothing came behind it
+	done     bool            // the part is over
+
+	// The part is also over when all transactions of want have come; nil when it ends
+	// at a place only. seen are those before it and in it.
+	seen, want *history
+}
+
+// until has the part end behind the transactions of a set. from are those before it.
+func (r *aheadReader) until(from, to string) (err error) {
+	if r.seen, err = parseHistory(r.flavor, from); err != nil {
+		return err
+	}
+	r.want, err = parseHistory(r.flavor, to)
+	return err
 }
 
 // event takes the next event and reports whether the part is over.
 func (r *aheadReader) event(ev []byte) (done bool, err error) {
+	r.done, err = r.next(ev)
+	return r.done, err
+}
+
+func (r *aheadReader) next(ev []byte) (done bool, err error) {
 	h, err := binlog.ParseHeader(ev)
 	if err != nil {
 		return false, err
 	}
 	switch h.Type {
 	case binlog.EventHeartbeat, binlog.EventHeartbeatV2:
-		return true, nil // nothing more is in the log
+		return r.heartbeat(h, ev)
+	}
+	r.idle = binlog.Position{}
+	switch h.Type {
 	case binlog.EventRotate:
 		if r.file, _, err = r.format.ParseRotate(ev, r.checksum); err != nil {
 			return false, err
@@ -75,10 +115,36 @@ func (r *aheadReader) event(ev []byte) (done bool, err error) {
 	if h.Flags&binlog.FlagArtificial == 0 && r.over(h.Start()) {
 		return true, nil
 	}
-	if err := r.follow(h, ev); err != nil {
-		return false, fmt.Errorf("%s at %d: %w", r.file, h.Start(), err)
+	if done, err := r.follow(h, ev); done || err != nil {
+		if err != nil {
+			err = fmt.Errorf("%s at %d: %w", r.file, h.Start(), err)
+		}
+		return done, err
 	}
 	return r.over(int64(h.LogPos)), nil
+}
+
+// heartbeat sees from a heartbeat how far the server is. One alone does not mean that
+// the log is over: MySQL sends one for the transactions that it passes over because
+// they are in the set (Binlog_sender::send_events). A second one at the same place does.
+func (r *aheadReader) heartbeat(h binlog.Header, ev []byte) (over bool, err error) {
+	at := binlog.Position{File: r.file, Offset: int64(h.LogPos)}
+	if h.Type == binlog.EventHeartbeatV2 {
+		body, err := r.format.Body(ev, r.checksum)
+		if err != nil {
+			return false, err
+		}
+		file, offset, err := binlog.ParseHeartbeatV2(body)
+		if err != nil {
+			return false, err
+		}
+		at = binlog.Position{File: file, Offset: int64(offset)}
+	}
+	if at.Compare(r.to) >= 0 || at == r.idle {
+		return true, nil
+	}
+	r.idle = at
+	return false, nil
 }
 
 // over reports whether a place in the present file is at the end of the part, or
@@ -87,39 +153,61 @@ func (r *aheadReader) over(offset int64) bool {
 	return binlog.Position{File: r.file, Offset: offset}.Compare(r.to) >= 0
 }
 
-// follow takes statements, and the GTIDs before them.
-func (r *aheadReader) follow(h binlog.Header, ev []byte) error {
+// follow takes statements, and the GTIDs before them. It reports whether all
+// transactions have come that are wanted.
+func (r *aheadReader) follow(h binlog.Header, ev []byte) (all bool, err error) {
 	switch h.Type {
 	case binlog.EventQuery, binlog.EventMariaQueryCompressed, binlog.EventGTID, binlog.EventGTIDTagged, binlog.EventAnonymousGTID, binlog.EventMariaGTID:
 	default:
-		return nil
+		return false, nil
 	}
 	body, err := r.format.Body(ev, r.checksum)
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch h.Type {
 	case binlog.EventQuery:
-		return r.query(h, body)
+		return false, r.query(h, body)
 	case binlog.EventMariaQueryCompressed:
 		if body, err = binlog.DecompressMariaQuery(body, maxStatement); err != nil {
-			return err
+			return false, err
 		}
-		return r.query(h, body)
-	case binlog.EventGTID:
-		e, err := binlog.ParseGTID(body)
-		r.gtid = e.GTID.String()
-		return err
-	case binlog.EventGTIDTagged:
-		e, err := binlog.ParseGTIDTagged(body)
-		r.gtid = e.GTID.String()
-		return err
+		return false, r.query(h, body)
+	}
+	if r.want != nil && r.seen.contains(r.want) {
+		return true, nil
+	}
+	return false, r.begin(h, body)
+}
+
+// begin takes the event that begins a transaction.
+func (r *aheadReader) begin(h binlog.Header, body []byte) error {
+	parse := binlog.ParseGTID
+	switch h.Type {
+	case binlog.EventAnonymousGTID:
+		r.gtid = ""
+		return nil
 	case binlog.EventMariaGTID:
 		e, err := binlog.ParseMariaGTID(body, h.ServerID)
+		if err != nil {
+			return err
+		}
 		r.gtid = e.GTID.String()
+		if r.want != nil {
+			r.seen.maria.Add(e.GTID)
+		}
+		return nil
+	case binlog.EventGTIDTagged:
+		parse = binlog.ParseGTIDTagged
+	}
+	e, err := parse(body)
+	if err != nil {
 		return err
 	}
-	r.gtid = "" // anonymous
+	r.gtid = e.GTID.String()
+	if r.want != nil {
+		r.seen.mysql.Add(e.GTID)
+	}
 	return nil
 }
 
