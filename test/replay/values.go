@@ -26,7 +26,7 @@ func typesOf(k servers.Kind) []string {
 	switch k {
 	case servers.MySQL56:
 	case servers.MariaDB1011:
-		types = append(types, "JSON", "UUID", "INET6", "INET4")
+		types = append(types, "JSON", "UUID", "INET6", "INET4", "TEXT UNIQUE", "VARCHAR(2000) UNIQUE")
 	default:
 		types = append(types, "JSON", "JSON")
 	}
