@@ -9,6 +9,8 @@ type altered struct {
 	seen  []seen
 	// options is set when there are table options; Canal reports them first.
 	options bool
+
+	versioned bool // ADD SYSTEM VERSIONING
 }
 
 // seen is what Canal reports for one part of an ALTER TABLE; to is the new
@@ -23,9 +25,9 @@ func (a *altered) see(t Type) { a.seen = append(a.seen, seen{kind: t}) }
 func (a *altered) add(i Item) { a.items = append(a.items, i) }
 
 // addColumn adds an item about a column, and those for the keys written at it.
-func (a *altered) addColumn(i Item) {
+func (p *parser) addColumn(a *altered, i Item) {
 	a.add(i)
-	a.addKeys(i.Column.keys(), i.Condition && i.Kind == AddColumn)
+	a.addKeys(p.columnKeys(&i.Column), i.Condition && i.Kind == AddColumn)
 }
 
 func (a *altered) addKeys(keys []Key, condition bool) {
@@ -62,6 +64,9 @@ func (p *parser) alterTable(currentSchema string) (*altered, error) {
 			a.seen = a.seen[:before]
 			p.foreign = p.foreign || comma
 		}
+	}
+	if a.versioned && !p.period {
+		a.add(Item{Kind: AddVersioning})
 	}
 	return a, nil
 }
@@ -127,9 +132,7 @@ func (p *parser) alterOther(a *altered) error {
 	case p.acceptAny("REORGANIZE", "EXCHANGE"):
 		a.see(TypeAlter)
 		p.accept("PARTITION")
-		if p.atEnd() {
-			return p.errorf("a partition")
-		}
+		p.foreign = p.foreign || p.atEnd() // MySQL redistributes the rows
 		return p.skipStatement()
 	case p.acceptAny("SECONDARY_LOAD", "SECONDARY_UNLOAD"):
 		p.foreign = true
@@ -138,16 +141,19 @@ func (p *parser) alterOther(a *altered) error {
 	return p.alterOption(a)
 }
 
+// unnamedCharset tells that no character set was named from DEFAULT.
+const unnamedCharset = "-"
+
 // alterOption reads one table option.
 func (p *parser) alterOption(a *altered) error {
 	a.options = true
 	p.accept("DEFAULT")
 	p.foreign = p.foreign || p.at("STORAGE") || p.at("TYPE")
-	var charset string
+	charset := unnamedCharset
 	if err := p.tableOption(&charset); err != nil {
 		return err
 	}
-	if charset != "" {
+	if charset != unnamedCharset {
 		a.add(Item{Kind: SetCharset, Charset: charset})
 	}
 	return nil
@@ -167,11 +173,14 @@ func (p *parser) alterAdd(a *altered) error {
 		return p.skipStatement()
 	case p.at("SYSTEM") && p.before("VERSIONING"):
 		a.see(TypeAlter)
-		a.add(Item{Kind: AddVersioning})
+		a.versioned = true
 		return p.skipAltered()
-	case p.at("PERIOD") && p.before("FOR"):
-		p.foreign = true
-		return p.skipAltered()
+	case p.at("PERIOD") && (p.before("FOR") || p.before("IF")):
+		period, err := p.periodFor()
+		if period.Name != "" {
+			a.add(Item{Kind: AddPeriod, Period: period})
+		}
+		return err
 	}
 	p.accept("COLUMN")
 	condition := p.ifNotExistsForeign()
@@ -183,7 +192,7 @@ func (p *parser) alterAdd(a *altered) error {
 	if err := p.positioned(&item); err != nil {
 		return err
 	}
-	a.addColumn(item)
+	p.addColumn(a, item)
 	return nil
 }
 
@@ -210,6 +219,9 @@ func (p *parser) alterAddList(a *altered, condition bool) error {
 		a.add(Item{Kind: AddColumn, Column: c, Condition: condition})
 	}
 	a.addKeys(t.Keys, condition)
+	if t.Period.Name != "" {
+		a.add(Item{Kind: AddPeriod, Period: t.Period})
+	}
 	return nil
 }
 
@@ -254,8 +266,9 @@ func (p *parser) alterDrop(a *altered) error {
 		p.foreign = true
 		a.add(Item{Kind: DropVersioning})
 		return p.skipAltered()
-	case p.at("PERIOD") && p.before("FOR"):
+	case p.at("PERIOD") && (p.before("FOR") || p.before("IF")):
 		p.foreign = true
+		a.add(Item{Kind: DropPeriod})
 		return p.skipAltered()
 	}
 	p.accept("COLUMN")
@@ -304,7 +317,7 @@ func (p *parser) alterModify(a *altered) error {
 	}
 	item.Name = item.Column.Name
 	a.see(TypeAlter)
-	a.addColumn(item)
+	p.addColumn(a, item)
 	return nil
 }
 
@@ -322,7 +335,7 @@ func (p *parser) alterChange(a *altered) error {
 		return err
 	}
 	a.see(TypeAlter)
-	a.addColumn(item)
+	p.addColumn(a, item)
 	return nil
 }
 

@@ -20,6 +20,7 @@ var aliases = map[string]string{
 	"national char varying": "varchar", "national character varying": "varchar",
 	"long": "mediumtext", "long varchar": "mediumtext", "long char varying": "mediumtext", "long character varying": "mediumtext",
 	"long varcharacter": "mediumtext", "long varbinary": "mediumblob",
+	"varchar2": "varchar", "raw": "varbinary", "clob": "longtext", // of MariaDB's sql_mode ORACLE
 }
 
 // intWidths are the display widths of integers, signed and unsigned.
@@ -51,8 +52,22 @@ func (t DataType) Canonical(s Server, charset string) DataType {
 	if c.Charset == "" {
 		c.Charset = charset
 	}
+	if name == "number" { // of MariaDB's sql_mode ORACLE
+		c.Name = "double"
+		if len(c.Args) > 0 {
+			c.Name = "decimal"
+		}
+	}
+	if !signed[c.Name] {
+		c.Unsigned, c.Zerofill = false, false
+	}
 	c.fill(s, t.Byte)
 	return c
+}
+
+// signed are the types that may be UNSIGNED. YEAR takes the word without effect.
+var signed = map[string]bool{
+	"tinyint": true, "smallint": true, "mediumint": true, "int": true, "bigint": true, "decimal": true, "float": true, "double": true,
 }
 
 // fill completes arguments and names that depend on them. c.Name is without aliases.
@@ -78,14 +93,18 @@ func (c *DataType) fill(s Server, byteType bool) {
 			c.Args = nil
 		}
 	case "binary":
-		c.defaultArg("1")
+		if len(c.Args) == 0 {
+			c.Args = []string{"1"}
+		}
+	case "varbinary":
+		c.bounded(s, 1)
 	case "vector":
 		c.defaultArg("2048")
 	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set":
-		c.fillText(byteType)
+		c.fillText(s, byteType)
 		return
 	case "blob":
-		c.bySize(1)
+		c.bySize(s, 1)
 	case "json":
 		if s.MariaDB {
 			c.Name, c.Charset = "longtext", "utf8mb4"
@@ -159,7 +178,7 @@ var binaryNames = map[string]string{
 }
 
 // fillText completes the types that have a character set.
-func (c *DataType) fillText(byteType bool) {
+func (c *DataType) fillText(s Server, byteType bool) {
 	if c.Name == "char" && len(c.Args) == 0 {
 		c.Args = []string{"1"}
 	}
@@ -170,8 +189,11 @@ func (c *DataType) fillText(byteType bool) {
 	if byteType {
 		c.Charset = "binary"
 	}
-	if c.Name == "text" {
-		c.bySize(CharLen(c.Charset))
+	switch c.Name {
+	case "text":
+		c.bySize(s, CharLen(c.Charset))
+	case "varchar":
+		c.bounded(s, CharLen(c.Charset))
 	}
 	if c.Charset == "binary" {
 		c.Name, c.Charset = binaryNames[c.Name], ""
@@ -198,12 +220,33 @@ var blobSizes = []struct {
 }{{"tiny", 1<<8 - 1}, {"", 1<<16 - 1}, {"medium", 1<<24 - 1}, {"long", 1<<32 - 1}}
 
 // bySize replaces TEXT(n) and BLOB(n) by the smallest type that takes n
-// characters of up to charLen bytes (get_blob_type_from_length).
-func (c *DataType) bySize(charLen int) {
-	if n := c.arg(); n > 0 {
+// characters of up to charLen bytes (get_blob_type_from_length). Before MySQL
+// 8.0, and in MariaDB, 0 stands for no size.
+func (c *DataType) bySize(s Server, charLen int) {
+	n := c.arg()
+	if n > 0 || len(c.Args) > 0 && !s.MariaDB && s.Version >= 80000 {
 		c.Name = blobFor(c.Name, n*charLen)
 	}
 	c.Args = nil
+}
+
+// bounded makes a blob or text of a VARBINARY or VARCHAR that has more bytes
+// than these can have, as the server does when it is not strict
+// (prepare_blob_field).
+func (c *DataType) bounded(s Server, charLen int) {
+	most := 1<<16 - 1
+	if s.MariaDB {
+		most -= 2 // of length
+	}
+	n := c.arg() * charLen
+	if n <= most {
+		return
+	}
+	base := "text"
+	if c.Name == "varbinary" {
+		base = "blob"
+	}
+	c.Name, c.Args = blobFor(base, n), nil
 }
 
 // blobFor is the smallest type of base (text or blob) that takes n bytes.

@@ -64,21 +64,27 @@ func (p *parser) createChanges(currentSchema string) ([]Change, error) {
 	}
 	switch {
 	case p.acceptAny("DATABASE", "SCHEMA"):
-		return p.createSchemaChange()
+		return p.createSchemaChange(replace)
 	case p.atAny("UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR", "INDEX"):
 		return p.createIndexChange(currentSchema, replace)
 	}
 	return nil, p.skipText() // a stored program lasts to the end
 }
 
-func (p *parser) createSchemaChange() ([]Change, error) {
-	p.ifNotExists()
+func (p *parser) createSchemaChange(replace bool) ([]Change, error) {
+	condition := p.ifNotExists()
 	name, err := p.ident()
 	if err != nil {
 		return nil, err
 	}
-	c := Change{Kind: CreateSchema, Table: Name{Schema: name.real()}}
+	c := Change{Kind: CreateSchema, Table: Name{Schema: name.real()}, IfNotExists: condition}
 	err = p.schemaOptions(&c.Charset)
+	if c.Charset == "" {
+		c.Charset = p.opts.ServerCharset
+	}
+	if replace {
+		return []Change{{Kind: DropSchema, Table: c.Table}, c}, err
+	}
 	return []Change{c}, err
 }
 
@@ -133,6 +139,7 @@ func (p *parser) createIndexChange(currentSchema string, replace bool) ([]Change
 	}
 	key.Name = name.real()
 	for !p.at("ON") && !p.atEnd() {
+		key.Hash = key.Hash || p.at("HASH")
 		p.advance()
 	}
 	if err := p.expect("ON"); err != nil {
@@ -146,11 +153,17 @@ func (p *parser) createIndexChange(currentSchema string, replace bool) ([]Change
 	if err := p.keyParts(&key); err != nil {
 		return nil, err
 	}
+	for !p.atEnd() {
+		key.Hash = key.Hash || p.at("HASH")
+		if err := p.skipOne(); err != nil {
+			return nil, err
+		}
+	}
 	items := []Item{{Kind: AddKey, Key: key}}
 	if replace {
 		items = append(items, Item{Kind: DropKey, Name: key.Name, Condition: true})
 	}
-	return []Change{{Kind: Alter, Table: table.name(currentSchema), Items: items}}, p.skipStatement()
+	return []Change{{Kind: Alter, Table: table.name(currentSchema), Items: items}}, nil
 }
 
 // alterChanges reads ALTER. A rename comes last, whatever its place: the other
@@ -257,7 +270,14 @@ func (p *parser) renameChanges(currentSchema string) ([]Change, error) {
 func (p *parser) unknown(currentSchema string) []Change {
 	for p.acceptAny("CREATE", "ALTER", "DROP", "OR", "REPLACE", "ONLINE", "OFFLINE", "IGNORE", "RENAME") {
 	}
-	if !p.acceptAny("TABLE", "TABLES") {
+	switch {
+	case p.acceptAny("TABLE", "TABLES", "SEQUENCE"):
+	case p.atAny("UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR", "INDEX"):
+		for !p.at("ON") && !p.atStop() {
+			p.advance()
+		}
+		p.accept("ON")
+	default:
 		return nil
 	}
 	p.accept("IF")

@@ -68,6 +68,40 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestUnreadable checks that a statement which cannot be read tells the tables
+// that it is about, and no others.
+func TestUnreadable(t *testing.T) {
+	for sql, want := range map[string]string{
+		"CREATE TABLE t (a int":                        "unknown cur.t",
+		"CREATE TABLE IF NOT EXISTS d.t (a int, b":     "unknown d.t",
+		"CREATE OR REPLACE TABLE t (a int)) x (":       "unknown cur.t",
+		"ALTER TABLE `d``x`.t ADD":                     "unknown d`x.t",
+		"ALTER TABLE IF EXISTS t FROB (":               "unknown cur.t",
+		"ALTER ONLINE IGNORE TABLE t /* b, c */ 5":     "unknown cur.t",
+		"ALTER TABLE t ADD a int, FROB ((":             "unknown cur.t",
+		"ALTER TABLE t COMMENT 'no end":                "unknown cur.t",
+		"ALTER TABLE t ADD a int /* no end":            "unknown cur.t",
+		"RENAME TABLE a TO b, c TO":                    "unknown cur.a; unknown cur.b; unknown cur.c",
+		"DROP TABLE a, d.b, ":                          "unknown cur.a; unknown d.b",
+		"DROP TABLE a 'no end":                         "unknown cur.a",
+		"CREATE UNIQUE INDEX i ON t":                   "unknown cur.t",
+		"CREATE INDEX i USING BTREE ON d.t (a":         "unknown d.t",
+		"DROP INDEX i ON t 'no end":                    "unknown cur.t",
+		"CREATE SEQUENCE s 'no end":                    "unknown cur.s",
+		"DROP TABLE x; ALTER TABLE t FROB (":           "drop cur.x; unknown cur.t",
+		"INSERT INTO t VALUES ('ALTER TABLE a FROB (":  "",
+		"CREATE PROCEDURE p () ALTER TABLE t FROB ('x": "",
+		"FROB TABLE t":                                 "",
+		"table table table":                            "",
+		"":                                             "",
+	} {
+		changes, err := Changes(sql, "cur", Options{})
+		if got := describe(changes); got != want {
+			t.Errorf("%s: got %q, want %q (%v)", sql, got, want, err)
+		}
+	}
+}
+
 func TestVersionOf(t *testing.T) {
 	for version, want := range map[string]Server{
 		"5.7.22-log":               {Version: 50722},

@@ -143,9 +143,11 @@ func (p *parser) element(t *CreateTable) error {
 		return err
 	}
 	if p.at("PERIOD") && p.before("FOR") {
-		p.foreign = true
-		p.period = true
-		return p.skipElement()
+		period, err := p.periodFor()
+		if period.Name != "" {
+			t.Period = period
+		}
+		return err
 	}
 	c, err := p.column()
 	if err != nil {
@@ -155,23 +157,48 @@ func (p *parser) element(t *CreateTable) error {
 		return p.errorf(", or )")
 	}
 	t.Columns = append(t.Columns, c)
-	t.Keys = append(t.Keys, c.keys()...)
+	t.Keys = append(t.Keys, p.columnKeys(&c)...)
 	return nil
 }
 
-// keys are the keys that are written at a column.
-func (c *Column) keys() []Key {
+// columnKeys are the keys that are written at a column. MariaDB makes no other
+// of a primary one.
+func (p *parser) columnKeys(c *Column) []Key {
 	var all []Key
 	if c.Primary {
 		all = append(all, Key{Kind: PrimaryKey, Name: "PRIMARY", Columns: []string{c.Name}})
 	}
-	if c.Unique {
+	if c.Unique && !(c.Primary && p.opts.Server.MariaDB) {
 		all = append(all, Key{Kind: UniqueKey, Columns: []string{c.Name}})
 	}
 	if c.Foreign {
 		all = append(all, Key{Foreign: true, Columns: []string{c.Name}})
 	}
 	return all
+}
+
+// periodFor reads PERIOD FOR. That of a system-versioned table has no name.
+func (p *parser) periodFor() (Period, error) {
+	p.foreign = true
+	p.accept("PERIOD")
+	p.ifNotExists()
+	if err := p.expect("FOR"); err != nil {
+		return Period{}, err
+	}
+	system := p.at("SYSTEM_TIME")
+	p.period = p.period || system
+	name, err := p.ident()
+	if err != nil {
+		return Period{}, err
+	}
+	var k Key
+	if err := p.keyParts(&k); err != nil {
+		return Period{}, err
+	}
+	if system || len(k.Columns) != 2 {
+		return Period{}, nil
+	}
+	return Period{Name: name.real(), Start: k.Columns[0], End: k.Columns[1]}, nil
 }
 
 // atKey reports whether a key or constraint comes next, not a column.
@@ -276,6 +303,7 @@ func (p *parser) keyBody(k *Key) error {
 		}
 	}
 	if p.accept("USING") {
+		k.Hash = p.at("HASH")
 		p.advance()
 	} else if p.accept("TYPE") {
 		p.foreign = true
@@ -284,7 +312,7 @@ func (p *parser) keyBody(k *Key) error {
 	if err := p.keyParts(k); err != nil {
 		return err
 	}
-	return p.keyOptions()
+	return p.keyOptions(k)
 }
 
 // ifNotExistsForeign reads IF NOT EXISTS, which Canal does not know for parts of tables.
@@ -295,9 +323,10 @@ func (p *parser) ifNotExistsForeign() bool {
 }
 
 // keyOptions reads the options of a key up to the end of the list item.
-func (p *parser) keyOptions() error {
+func (p *parser) keyOptions(k *Key) error {
 	hidden := false
 	for !p.atElementEnd() {
+		k.Hash = k.Hash || p.at("HASH")
 		hidden = hidden || p.tok.hint && p.atAny("INVISIBLE", "VISIBLE")
 		p.foreign = p.foreign || p.atAny("WAIT", "NOWAIT", "IGNORED")
 		if err := p.skipOne(); err != nil {
@@ -325,6 +354,7 @@ func (p *parser) keyParts(k *Key) error {
 			}
 			k.Columns = append(k.Columns, name.real())
 			if p.atSymbol('(') {
+				k.Prefixed = true
 				if err := p.skipParens(); err != nil {
 					return err
 				}
@@ -343,7 +373,6 @@ func (p *parser) keyParts(k *Key) error {
 
 // functionalPart reads an expression and notes the names in it.
 func (p *parser) functionalPart(k *Key) error {
-	k.Computed = k.Computed || len(k.Columns) == 0
 	k.Expressions++
 	q := *p
 	if err := p.skipParens(); err != nil {
@@ -480,6 +509,9 @@ func (p *parser) rareAttribute(c *Column) error {
 		p.foreign = true
 		p.advance()
 		return nil
+	case p.accept("WITH", "SYSTEM", "VERSIONING"):
+		p.foreign, p.versioned = true, true
+		return nil
 	}
 	p.foreign = true // VISIBLE, PERSISTENT, ENGINE_ATTRIBUTE, SYSTEM VERSIONING, NOT ENFORCED, what is yet to come
 	return p.skipOne()
@@ -510,6 +542,7 @@ func (p *parser) generated(c *Column) error {
 	if p.accept("ROW") {
 		p.foreign = true
 		p.advance()
+		c.NotNull, c.Null = true, false
 		return nil
 	}
 	c.Generated = true
@@ -568,6 +601,7 @@ var plainOptions = []string{
 
 // tableOptions reads what follows the columns: options, partitions, a query.
 func (p *parser) tableOptions(t *CreateTable) error {
+	defer func() { t.Versioned = p.versioned && !p.period }()
 	for !p.atEnd() {
 		switch {
 		case p.acceptSymbol(','), p.accept("DEFAULT"):
@@ -576,9 +610,10 @@ func (p *parser) tableOptions(t *CreateTable) error {
 			return p.skipStatement()
 		case p.atSymbol('('), p.atAny("IGNORE", "REPLACE", "AS", "SELECT", "WITH", "VALUES", "TABLE"):
 			if p.at("WITH") && p.before("SYSTEM") {
-				p.foreign = true
-				t.Versioned = !p.period
-				return p.skipStatement()
+				p.foreign, p.versioned = true, true
+				p.accept("WITH", "SYSTEM")
+				p.advance()
+				continue
 			}
 			return p.query(t)
 		default:

@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -69,6 +70,7 @@ func (p *parser) dataType() (DataType, error) {
 		return t, p.errorf("a type")
 	}
 	t.Name = p.typeName()
+	p.modeType(&t)
 	if p.atSymbol('(') {
 		args, err := p.typeArgs()
 		if err != nil {
@@ -108,6 +110,9 @@ func (p *parser) typeName() string {
 		more("CHAR", "CHARACTER", "VARCHAR", "VARCHARACTER")
 		more("VARYING")
 	case "LONG":
+		if p.atAny("CHAR", "CHARACTER") && !p.before("VARYING") {
+			break // of CHARACTER SET
+		}
 		if p.atAny("VARCHAR", "VARBINARY", "CHAR", "CHARACTER", "VARCHARACTER") {
 			p.foreign = true
 		}
@@ -115,6 +120,28 @@ func (p *parser) typeName() string {
 		more("VARYING")
 	}
 	return name
+}
+
+// modeType replaces the type's name where the sql_mode, or MariaDB's name of one
+// before it (oracle_schema.date), gives it another meaning.
+func (p *parser) modeType(t *DataType) {
+	oracle, maxDB := p.opts.Oracle, p.opts.MaxDB
+	if p.atSymbol('.') {
+		p.foreign = true
+		p.advance()
+		oracle, maxDB = strings.EqualFold(t.Name, "oracle_schema"), strings.EqualFold(t.Name, "maxdb_schema")
+		t.Name = p.typeName()
+	}
+	switch name := strings.ToLower(t.Name); {
+	case name == "real" && p.opts.RealAsFloat:
+		t.Name = "float"
+	case name == "timestamp" && maxDB:
+		t.Name = "datetime"
+	case name == "date" && oracle:
+		t.Name = "datetime"
+	case name == "blob" && p.opts.Oracle: // a word of that grammar
+		t.Name = "longblob"
+	}
 }
 
 // typeArgs reads the arguments of a type, in parentheses.
@@ -132,14 +159,46 @@ func (p *parser) typeArgs() ([]string, error) {
 		case p.atSymbol(','):
 			args = append(args, arg.String())
 			arg.Reset()
+		case p.tok.kind == text && (strings.EqualFold(arg.String(), "x") || strings.EqualFold(arg.String(), "b")):
+			literal := arg.String() + p.text()
+			arg.Reset()
+			arg.WriteString(numberText(literal))
 		case p.tok.kind == text:
 			arg.WriteString(quote(unquote(p.text(), !p.opts.NoBackslashEscapes)))
 		default:
-			arg.WriteString(p.text())
+			arg.WriteString(numberText(p.text()))
 		}
 		p.advance()
 	}
 }
+
+// numberText is the text that a hexadecimal or binary number stands for in the
+// list of an ENUM or SET (text_string in sql_yacc.yy), quoted. Anything else is
+// returned as it is.
+func numberText(s string) string {
+	digits, base := "", 16
+	switch {
+	case len(s) < 3:
+		return s
+	case s[0] == '0' && s[1] == 'x':
+		digits = s[2:]
+	case s[0] == '0' && s[1] == 'b':
+		digits, base = s[2:], 2
+	case s[1] == '\'':
+		digits = s[2 : len(s)-1]
+		if s[0] == 'b' || s[0] == 'B' {
+			base = 2
+		}
+	}
+	n, ok := new(big.Int).SetString(digits, base)
+	if !ok || len(digits) > maxNumberText {
+		return s
+	}
+	return quote(string(n.Bytes()))
+}
+
+// maxNumberText bounds the digits of a number that stands for a text.
+const maxNumberText = 4096
 
 // quote puts s in single quotes.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
@@ -172,8 +231,8 @@ func (p *parser) typeAttribute(t *DataType) (bool, error) {
 	return true, nil
 }
 
-// charset reads the name of a character set, or of a collation, into dst. A
-// collation does not override a character set.
+// charset reads the name of a character set, or of a collation, into dst; "" for
+// DEFAULT. A collation does not override a character set.
 func (p *parser) charset(dst *string, collation bool) error {
 	s, err := p.value()
 	if err != nil {
@@ -183,7 +242,7 @@ func (p *parser) charset(dst *string, collation bool) error {
 	switch {
 	case s == "default":
 		s = ""
-	case collation && *dst != "":
+	case collation && *dst != "" && *dst != unnamedCharset:
 		return nil
 	case collation:
 		s = CharsetOfCollation(s)

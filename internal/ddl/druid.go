@@ -111,7 +111,7 @@ func (p *parser) classifyCreateIndex(currentSchema string) ([]Result, error) {
 	if err := p.keyParts(&Key{}); err != nil {
 		return nil, err
 	}
-	if err := p.keyOptions(); err != nil {
+	if err := p.keyOptions(&Key{}); err != nil {
 		return nil, err
 	}
 	return []Result{name.result(TypeCreateIndex, currentSchema)}, nil

@@ -7,8 +7,14 @@ type Options struct {
 	// ANSIQuotes and NoBackslashEscapes are the sql_mode flags of these names.
 	ANSIQuotes         bool
 	NoBackslashEscapes bool
-	RealAsFloat        bool // of types: see DataType.Real
-	Oracle             bool // MariaDB's, of types: see DataType.Oracle
+	RealAsFloat        bool
+	Oracle             bool // MariaDB's
+	MaxDB              bool // gone in MySQL 8.0
+
+	// ServerCharset is the character set of a schema whose CREATE DATABASE names
+	// none: that of the session's collation_server, which query events have. ""
+	// when it is not known.
+	ServerCharset string
 
 	// Server decides which executable comments (/*!80023 … */, /*M! … */) count
 	// as text. Its zero value takes all of them.
@@ -16,11 +22,12 @@ type Options struct {
 }
 
 // Flags of sql_mode that change how a statement is read (MySQL's and MariaDB's
-// query_options.h and sql_class.h). MariaDB alone has oracle.
+// query_options.h and sql_class.h). In MySQL ORACLE is only a set of others.
 const (
 	modeRealAsFloat        = 1 << 0
 	modeANSIQuotes         = 1 << 2
 	modeOracle             = 1 << 9
+	modeMaxDB              = 1 << 12
 	modeNoBackslashEscapes = 1 << 20
 )
 
@@ -32,6 +39,7 @@ func OptionsFor(sqlMode uint64, s Server) Options {
 		NoBackslashEscapes: sqlMode&modeNoBackslashEscapes != 0,
 		RealAsFloat:        sqlMode&modeRealAsFloat != 0,
 		Oracle:             sqlMode&modeOracle != 0 && s.MariaDB,
+		MaxDB:              sqlMode&modeMaxDB != 0,
 		Server:             s,
 	}
 }

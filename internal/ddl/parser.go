@@ -21,7 +21,8 @@ type parser struct {
 	// enforced is set by a check with [NOT] ENFORCED, which Canal knows only in ALTER TABLE.
 	enforced bool
 
-	period bool // a period of a system-versioned table was named
+	period    bool // a period of a system-versioned table was named
+	versioned bool // WITH SYSTEM VERSIONING was written at a column
 }
 
 func newParser(sql string, o Options) *parser {

@@ -27,9 +27,17 @@ type Key struct {
 	Name        string   // "" when the server chooses it
 	Columns     []string // with those that expressions mention
 	Expressions int      // parts that are expressions (functional key parts)
-	Computed    bool     // the first part is an expression
+	Prefixed    bool     // a part is only the beginning of its column
+	Hash        bool     // USING HASH
 	Foreign     bool     // brought by a foreign key: it gives way to a key that begins with its columns
 	IfNotExists bool     // MariaDB: left out when there is one of this name
+}
+
+// Period is a period of MariaDB's application-time tables. Its columns are NOT
+// NULL whatever they say, and keys may name it in their place.
+type Period struct {
+	Name       string // "" when there is none
+	Start, End string
 }
 
 // KeyKind tells keys apart.
@@ -46,7 +54,8 @@ const (
 type CreateTable struct {
 	Name        Name
 	Columns     []Column
-	Keys        []Key  // in the order written, with those at columns and of foreign keys
+	Keys        []Key // in the order written, with those at columns and of foreign keys
+	Period      Period
 	Charset     string // default character set of the table, lower case; "" when not named
 	IfNotExists bool
 	OrReplace   bool
@@ -54,7 +63,7 @@ type CreateTable struct {
 	Like        *Name // CREATE TABLE … LIKE
 	Select      bool  // CREATE TABLE … SELECT: there may be more columns than named
 	Sequence    bool  // a sequence of MariaDB
-	Versioned   bool  // MariaDB: WITH SYSTEM VERSIONING without columns for the period
+	Versioned   bool  // MariaDB: WITH SYSTEM VERSIONING, at a column or for the table, without columns for the period
 }
 
 // ChangeKind says what a Change does.
@@ -79,6 +88,8 @@ type Change struct {
 	Create  *CreateTable // Create
 	Items   []Item       // Alter
 	Charset string       // CreateSchema
+
+	IfNotExists bool // CreateSchema: not if there is one already
 }
 
 // ItemKind says what an Item does.
@@ -93,10 +104,12 @@ const (
 	AddKey                             // Key
 	DropKey                            // Name; "PRIMARY" is the primary key
 	RenameKey                          // Name is called Key.Name
-	ConvertCharset                     // all columns and the default take Charset, "" when it is DEFAULT
-	SetCharset                         // the default for new columns is Charset
+	ConvertCharset                     // all columns and the default take Charset, "" when it is that of the schema
+	SetCharset                         // the default for new columns is Charset, "" when it is that of the schema
 	RenameTable                        // To
-	AddVersioning                      // MariaDB: ADD SYSTEM VERSIONING
+	AddPeriod                          // Period
+	DropPeriod                         // the period is gone, its columns stay
+	AddVersioning                      // MariaDB: ADD SYSTEM VERSIONING without columns for the period
 	DropVersioning                     // MariaDB: DROP SYSTEM VERSIONING
 )
 
@@ -108,6 +121,7 @@ type Item struct {
 	First     bool
 	After     string
 	Key       Key
+	Period    Period
 	Charset   string
 	To        Name
 	Condition bool // IF EXISTS or IF NOT EXISTS: not an error if there is nothing to do

@@ -71,6 +71,28 @@ func (r *rows) hiddenKey(t *Table) bool {
 	return r.hidden && n == len(t.Columns)+1 && r.Types[n-1] == binlog.TypeLongLong && !t.HasKey()
 }
 
+// allHashes reports whether the columns from n on may be those of MariaDB's long
+// unique keys: BIGINT, called DB_ROW_HASH_n.
+func (r *rows) allHashes(n int) bool {
+	for i := n; i < len(r.Types); i++ {
+		if r.Types[i] != binlog.TypeLongLong || r.meta.HasNames && !isHash(r.hiddenName(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// isHash reports whether a column is one that MariaDB adds for a long unique key.
+func isHash(name string) bool { return strings.HasPrefix(name, "DB_ROW_HASH_") }
+
+// hiddenName is what the rows call a column that no definition shows.
+func (r *rows) hiddenName(i int) string {
+	if r.meta.HasNames && i < len(r.meta.Columns) {
+		return utf8Name(r.meta.Columns[i].Name)
+	}
+	return "!hidden!"
+}
+
 // wrongSign reports whether the source says that column i is of another
 // signedness than c.
 func (r *rows) wrongSign(i int, c *Column) bool {

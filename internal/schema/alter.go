@@ -16,10 +16,20 @@ type alteration struct {
 	def    *definition // a clone, changed in place
 	server ddl.Server
 	items  []ddl.Item
+
+	olds map[string]*ddl.Item // what becomes of a column, by its name in lower case
+	news map[string]string    // what a changed column was called, by its new name in lower case
+	adds map[string]int       // the first item that adds a column, by its name in lower case
+
+	convert string // the character set that all columns take; "" if none was named
 }
 
-// maxItems is more than an ALTER TABLE can have: a table has at most 4096 columns.
-const maxItems = 10_000
+// maxColumns is what a table can have (MAX_FIELDS), and maxItems more than an ALTER
+// TABLE can.
+const (
+	maxColumns = 4096
+	maxItems   = 10_000
+)
 
 // alter returns the definition after the items. An error means that the items
 // do not fit the definition, which is then not what the server had.
@@ -29,6 +39,7 @@ func (d *definition) alter(items []ddl.Item, s ddl.Server) (*definition, error) 
 	}
 	a := &alteration{def: d.clone(), server: s, items: items}
 	a.def.spelled = d.spelled && !slices.ContainsFunc(items, changesColumns)
+	a.index()
 	a.charsets()
 	if err := a.columns(); err != nil {
 		return nil, err
@@ -51,12 +62,30 @@ func (a *alteration) charsets() {
 		case ddl.SetCharset:
 			a.def.charset = intern(item.Charset)
 		case ddl.ConvertCharset:
-			a.def.charset = intern(item.Charset)
+			a.def.charset, a.convert = intern(item.Charset), item.Charset
 			for i := range a.def.table.Columns {
 				convert(&a.def.table.Columns[i], item.Charset)
 			}
 		}
 	}
+}
+
+// withCharset returns the items with the schema's default character set, "" if
+// it is not known, where DEFAULT stands for it.
+func withCharset(items []ddl.Item, schemaCharset string) []ddl.Item {
+	stands := func(i ddl.Item) bool {
+		return i.Charset == "" && (i.Kind == ddl.SetCharset || i.Kind == ddl.ConvertCharset)
+	}
+	if schemaCharset == "" || !slices.ContainsFunc(items, stands) {
+		return items
+	}
+	items = slices.Clone(items)
+	for i := range items {
+		if stands(items[i]) {
+			items[i].Charset = schemaCharset
+		}
+	}
+	return items
 }
 
 // convert changes the character set of a column.
@@ -93,7 +122,23 @@ func (a *alteration) columns() error {
 		return fmt.Errorf("alter %s.%s: no column is left", a.def.table.Schema, a.def.table.Name)
 	}
 	a.def.table.Columns = append(list, hidden...)
+	a.period()
 	return nil
+}
+
+// period follows the period of the application, which may name renamed columns.
+func (a *alteration) period() {
+	p := a.def.period
+	if names := a.keyColumns([]string{p.Start, p.End}); len(names) == 2 {
+		p.Start, p.End = names[0], names[1]
+	}
+	for _, item := range a.items {
+		switch item.Kind {
+		case ddl.AddPeriod, ddl.DropPeriod:
+			p = item.Period
+		}
+	}
+	a.def.setPeriod(p)
 }
 
 func find(list []Column, name string) int {
@@ -106,7 +151,7 @@ func (a *alteration) checkNames(columns []Column) error {
 	for i, item := range a.items {
 		switch item.Kind {
 		case ddl.DropColumn, ddl.ChangeColumn, ddl.RenameColumn:
-			if !item.Condition && find(columns, item.Name) < 0 && !(item.Kind == ddl.ChangeColumn && a.adds(i)) {
+			if !item.Condition && find(columns, item.Name) < 0 && !(item.Kind == ddl.ChangeColumn && a.added(i)) {
 				return fmt.Errorf("alter %s.%s: column %s is not known", a.def.table.Schema, a.def.table.Name, item.Name)
 			}
 		}
@@ -114,37 +159,84 @@ func (a *alteration) checkNames(columns []Column) error {
 	return nil
 }
 
-// adds reports whether the column that item i changes is one that an item before
-// it has added, by its name after the change.
-func (a *alteration) adds(i int) bool {
-	return slices.ContainsFunc(a.items[:i], func(item ddl.Item) bool {
-		return item.Kind == ddl.AddColumn && strings.EqualFold(item.Column.Name, a.items[i].Column.Name)
-	})
-}
-
 // inPlace is what becomes of a column that was there: it is false when it is
 // dropped. One that is moved is in its old place until its item's turn.
 func (a *alteration) inPlace(c Column) (Column, bool) {
-	for i := range a.items {
-		item := &a.items[i]
-		if !strings.EqualFold(item.Name, c.Name) {
-			continue
-		}
-		switch item.Kind {
-		case ddl.DropColumn:
-			return c, false
-		case ddl.RenameColumn:
-			c.Name = intern(item.Column.Name)
-			return c, true
-		case ddl.ChangeColumn:
-			return a.newColumn(item), true
-		}
+	item := a.olds[strings.ToLower(c.Name)]
+	switch {
+	case item == nil:
+	case item.Kind == ddl.DropColumn:
+		return c, false
+	case item.Kind == ddl.RenameColumn:
+		c.Name = intern(item.Column.Name)
+	default:
+		return a.newColumn(item), true
 	}
 	return c, true
 }
 
+// index notes the items about columns that are there. Of several about one the
+// first counts: a server takes no more.
+func (a *alteration) index() {
+	a.olds, a.news, a.adds = make(map[string]*ddl.Item), make(map[string]string), make(map[string]int)
+	for i := range a.items {
+		item := &a.items[i]
+		switch item.Kind {
+		case ddl.AddColumn:
+			name := strings.ToLower(item.Column.Name)
+			if _, ok := a.adds[name]; !ok {
+				a.adds[name] = i
+			}
+		case ddl.DropColumn, ddl.RenameColumn, ddl.ChangeColumn:
+			if old := strings.ToLower(item.Name); a.olds[old] == nil {
+				a.olds[old] = item
+			}
+			if item.Kind != ddl.DropColumn {
+				a.news[strings.ToLower(item.Column.Name)] = item.Name
+			}
+		}
+	}
+}
+
+// newColumn is the column of an item. CONVERT TO overrides its character set,
+// but makes no text of bytes (get_sql_field_charset).
 func (a *alteration) newColumn(item *ddl.Item) Column {
-	return newColumn(&item.Column, a.server, a.def.charset, false)
+	column := item.Column
+	grows := column.Type.Charset != "" && !a.server.MariaDB && a.server.Version >= 80000
+	if a.convert != "" && column.Type.Charset != "binary" && !grows {
+		column.Type.Charset = a.convert
+	}
+	c := newColumn(&column, a.server, a.def.charset, false)
+	switch {
+	case a.convert == "" || c.Charset == "":
+	case grows: // as a column that was there with its own character set
+		convert(&c, a.convert)
+	default:
+		c.Charset = intern(a.convert) // that of MariaDB's JSON, too
+	}
+	return c
+}
+
+// added reports whether the column that item i changes is one that an item before
+// it adds, by its name after the change.
+func (a *alteration) added(i int) bool {
+	at, ok := a.adds[strings.ToLower(a.items[i].Column.Name)]
+	return ok && at < i
+}
+
+// first is the place of FIRST. The row id that MySQL makes up when there is no
+// primary key stays before it (sql_generate_invisible_primary_key).
+func (a *alteration) first(list []Column) int {
+	if !a.server.MariaDB && a.server.Version >= 80030 && len(list) > 0 && list[0].Key && list[0].Name == "my_row_id" && list[0].Type == "bigint unsigned" {
+		return 1
+	}
+	return 0
+}
+
+// drops reports whether an item drops a column.
+func (a *alteration) drops(name string) bool {
+	item := a.olds[strings.ToLower(name)]
+	return item != nil && item.Kind == ddl.DropColumn
 }
 
 // place puts the column of item i, if that is new or moved, into the list.
@@ -165,16 +257,19 @@ func (a *alteration) place(list, visible []Column, i int) ([]Column, error) {
 		switch {
 		case was && !item.First && item.After == "", !was && item.Condition:
 			return list, nil
-		case there < 0 || !was && !a.adds(i):
+		case there < 0 || !was && !a.added(i):
 			return nil, fmt.Errorf("alter %s.%s: column %s is not known", a.def.table.Schema, a.def.table.Name, item.Name)
 		}
 		list = slices.Delete(list, there, there+1)
 	default:
 		return list, nil
 	}
+	if len(list) >= maxColumns {
+		return nil, fmt.Errorf("alter %s.%s: more than %d columns", a.def.table.Schema, a.def.table.Name, maxColumns)
+	}
 	at := len(list)
 	if item.First {
-		at = 0
+		at = a.first(list)
 	} else if item.After != "" {
 		i := find(list, item.After)
 		if i < 0 {
@@ -183,13 +278,6 @@ func (a *alteration) place(list, visible []Column, i int) ([]Column, error) {
 		at = i + 1
 	}
 	return slices.Insert(list, at, a.newColumn(item)), nil
-}
-
-// drops reports whether an item drops a column.
-func (a *alteration) drops(name string) bool {
-	return slices.ContainsFunc(a.items, func(item ddl.Item) bool {
-		return item.Kind == ddl.DropColumn && strings.EqualFold(item.Name, name)
-	})
 }
 
 // keys renames columns in keys, drops and renames keys, and adds new ones.
@@ -229,30 +317,27 @@ func (a *alteration) keyStays(k *ddl.Key) bool {
 	return true
 }
 
-// keyColumns follows the columns of a key through the items.
+// keyColumns follows the columns of a key through the items. The server takes the
+// first of the new columns that was changed from one of the name, or has it.
 func (a *alteration) keyColumns(names []string) []string {
 	var kept []string
 	for _, name := range names {
-		gone := false
-		for _, item := range a.items {
-			if !strings.EqualFold(item.Name, name) {
-				continue
+		for _, c := range a.def.table.Columns {
+			if strings.EqualFold(a.oldName(c.Name), name) {
+				kept = append(kept, c.Name)
+				break
 			}
-			switch item.Kind {
-			case ddl.DropColumn:
-				gone = true
-			case ddl.ChangeColumn, ddl.RenameColumn:
-				name = intern(item.Column.Name)
-			default:
-				continue
-			}
-			break // each column is named once, and a new name may be another's old one
-		}
-		if !gone {
-			kept = append(kept, name)
 		}
 	}
 	return kept
+}
+
+// oldName is what a column of the new list was called before, if it was changed.
+func (a *alteration) oldName(name string) string {
+	if old, ok := a.news[strings.ToLower(name)]; ok {
+		return old
+	}
+	return name
 }
 
 // versioning adds or removes the hidden columns of MariaDB's system versioning.

@@ -70,7 +70,9 @@ func (t *Tracker) apply(c *ddl.Change) error {
 	case ddl.Alter:
 		return t.alter(c)
 	case ddl.CreateSchema:
-		t.schemas[key.Schema] = c.Charset
+		if _, ok := t.schemas[key.Schema]; !ok || !c.IfNotExists {
+			t.schemas[key.Schema] = c.Charset
+		}
 	case ddl.DropSchema:
 		delete(t.schemas, key.Schema)
 		delete(t.doubts, ddl.Name{Schema: key.Schema})
@@ -121,7 +123,7 @@ func (t *Tracker) alter(c *ddl.Change) error {
 	if d == nil {
 		return nil
 	}
-	altered, err := d.alter(c.Items, t.opts.Server)
+	altered, err := d.alter(withCharset(c.Items, t.schemas[key.Schema]), t.opts.Server)
 	if err != nil {
 		t.doubt(key)
 		if d.table.Certain {

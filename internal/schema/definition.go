@@ -7,7 +7,6 @@ import (
 	"time"
 	"unique"
 
-	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/ddl"
 )
 
@@ -18,7 +17,8 @@ type definition struct {
 	keys    []ddl.Key
 	charset string // default character set, lower case; "" when unknown
 	hidden  int    // columns at the end that SHOW CREATE TABLE does not show
-	spelled bool   // the type texts have been compared with the server's own
+	period  ddl.Period
+	spelled bool // the type texts have been compared with the server's own
 
 	since  time.Time // when the tracker came to know it; guarded by its lock once it is kept
 	change Change    // that made it, if the stream has shown it
@@ -46,6 +46,7 @@ func define(t *ddl.CreateTable, name ddl.Name, s ddl.Server, live bool) *definit
 	for i := range t.Columns {
 		d.table.Columns = append(d.table.Columns, newColumn(&t.Columns[i], s, t.Charset, live))
 	}
+	d.setPeriod(t.Period)
 	d.addKeys(t.Keys)
 	if t.Versioned {
 		d.version()
@@ -70,6 +71,16 @@ func newColumn(c *ddl.Column, s ddl.Server, charset string, live bool) Column {
 	}
 }
 
+// setPeriod sets the period of the table, whose columns are NOT NULL.
+func (d *definition) setPeriod(p ddl.Period) {
+	d.period = ddl.Period{Name: intern(p.Name), Start: intern(p.Start), End: intern(p.End)}
+	for _, name := range []string{p.Start, p.End} {
+		if i := find(d.table.Columns, name); i >= 0 {
+			d.table.Columns[i].Nullable = false
+		}
+	}
+}
+
 // version adds the hidden columns of a system-versioned table.
 func (d *definition) version() {
 	d.table.Columns = append(d.table.Columns, versionColumns...)
@@ -78,6 +89,9 @@ func (d *definition) version() {
 
 // maxKeys is more than a table can have: 64, or 128 if MySQL was built so.
 const maxKeys = 256
+
+// maxKeyColumns is more than a key can have: 32 in MariaDB, 16 in MySQL.
+const maxKeyColumns = 64
 
 // addKeys adds keys in the order written. Those of foreign keys give way to
 // others before names are chosen (mysql_prepare_create_table).
@@ -132,17 +146,22 @@ func (d *definition) hasKey(k *ddl.Key) bool {
 // if it has none: that of its first column, with a number if that is taken
 // (make_unique_key_name).
 func (d *definition) nameKey(k *ddl.Key) {
-	columns := make([]string, len(k.Columns))
-	for i, c := range k.Columns {
-		columns[i] = intern(c)
-		if n := find(d.table.Columns, c); n >= 0 {
-			columns[i] = d.table.Columns[n].Name
+	var columns []string
+	for _, c := range k.Columns[:min(len(k.Columns), maxKeyColumns)] {
+		n := find(d.table.Columns, c)
+		switch {
+		case n >= 0:
+			columns = append(columns, d.table.Columns[n].Name)
+		case d.period.Name != "" && strings.EqualFold(c, d.period.Name): // WITHOUT OVERLAPS
+			columns = append(columns, d.period.End, d.period.Start)
+		default:
+			columns = append(columns, intern(c))
 		}
 	}
 	k.Columns = columns
 	if k.Name == "" {
 		base := "functional_index"
-		if !k.Computed {
+		if k.Expressions == 0 {
 			base = columns[0]
 		}
 		k.Name = base
@@ -176,70 +195,79 @@ func (d *definition) markKeys() {
 	}
 }
 
-// forRows is the table with the columns behind its keys, when the rows have just
-// these in addition. They are the last ones.
+// forRows is the table with the columns behind keys, when the rows have just
+// these in addition. Early MySQL 8.0 has one for each functional key part,
+// before columns that were added since; MariaDB has one at the end for each unique
+// key that it keeps by hash.
 func (d *definition) forRows(r *rows) *Table {
-	extra := 0
-	for _, k := range d.keys {
-		extra += k.Expressions
+	parts, hashes := 0, 0
+	for i := range d.keys {
+		parts += d.keys[i].Expressions
+		if r.server.MariaDB && d.mayHash(&d.keys[i]) {
+			hashes++
+		}
 	}
 	n := len(d.table.Columns)
-	if r.server.MariaDB {
-		extra = d.hashes(r)
-	}
-	if extra <= 0 || len(r.Types) != n+extra {
+	extra := len(r.Types) - n
+	if extra <= 0 || extra != parts && (extra > hashes || !r.allHashes(n)) {
 		return d.table
 	}
-	t := *d.table
-	t.Columns = slices.Clone(t.Columns)
-	for i := n; i < n+extra; i++ {
-		t.Columns = append(t.Columns, r.retyped(Column{Name: r.hiddenName(i), Nullable: true, Hidden: true}, i))
+	last := d.withHidden(r, n, extra)
+	if q, _ := r.judge(last); q == perfect || extra != parts {
+		return last
 	}
+	for at := n - 1; at >= 0; at-- { // columns were added behind them since
+		t := d.withHidden(r, at, extra)
+		if q, _ := r.judge(t); q == perfect {
+			return t
+		}
+	}
+	return last
+}
+
+// withHidden is the table with hidden columns of the rows put in.
+func (d *definition) withHidden(r *rows, at, number int) *Table {
+	hidden := make([]Column, number)
+	for i := range hidden {
+		hidden[i] = r.retyped(Column{Name: r.hiddenName(at + i), Nullable: true, Hidden: true}, at+i)
+	}
+	t := *d.table
+	t.Columns = slices.Insert(slices.Clone(t.Columns), at, hidden...)
 	return &t
 }
 
-// hashes is how many columns the rows of a MariaDB have in addition because of
-// unique keys over text that is too long for a key: such a key is over a hidden
-// column DB_ROW_HASH_n of type bigint (add_hash_field, from 10.4 on). It is 0 unless
-// there are enough keys for them.
-func (d *definition) hashes(r *rows) int {
-	extra := len(r.Types) - len(d.table.Columns)
-	for i := len(d.table.Columns); i < len(r.Types); i++ {
-		if r.Types[i] != binlog.TypeLongLong || r.meta.HasNames && !isHash(r.hiddenName(i)) {
-			return 0
-		}
-	}
-	keys := 0
-	for _, k := range d.keys {
-		if k.Kind == ddl.UniqueKey && slices.ContainsFunc(k.Columns, d.isText) {
-			keys++
-		}
-	}
-	if extra > keys {
-		return 0
-	}
-	return extra
-}
+// maxPlainKey is the length in bytes of a key that every engine of MariaDB can
+// keep as it is.
+const maxPlainKey = 767
 
-// isText reports whether a column is of characters or bytes.
-func (d *definition) isText(name string) bool {
-	i := find(d.table.Columns, name)
-	if i < 0 {
+// mayHash reports whether MariaDB may keep a unique key as a hash in a column of
+// its own, because it is too long or USING HASH says so (add_hash_field).
+func (d *definition) mayHash(k *ddl.Key) bool {
+	if k.Kind != ddl.UniqueKey || k.Prefixed {
 		return false
 	}
-	t, err := ddl.ParseType(d.table.Columns[i].Type)
-	return err == nil && declared(t).family == text
+	size := 0
+	for _, name := range k.Columns {
+		if i := find(d.table.Columns, name); i >= 0 {
+			size += d.table.Columns[i].keySize()
+		}
+	}
+	return k.Hash || size > maxPlainKey
 }
 
-// isHash reports whether a column is one that MariaDB adds for a long unique key.
-func isHash(name string) bool { return strings.HasPrefix(name, "DB_ROW_HASH_") }
-
-// hiddenName is what the rows call a column that no definition shows.
-func (r *rows) hiddenName(i int) string {
-	if r.meta.HasNames && i < len(r.meta.Columns) {
-		return utf8Name(r.meta.Columns[i].Name)
+// keySize is about how many bytes a column takes in a key. Numbers and the like
+// take few.
+func (c *Column) keySize() int {
+	t, err := ddl.ParseType(c.Type)
+	if err != nil || declared(t).family != text {
+		return 8
 	}
-	return "!hidden!"
+	if len(t.Args) == 0 { // TEXT, BLOB
+		return maxPlainKey + 1
+	}
+	var n int
+	_, _ = fmt.Sscanf(t.Args[0], "%d", &n)
+	return n * ddl.CharLen(c.Charset)
 }
 
 // clone is a copy to be changed.

@@ -245,6 +245,9 @@ func writeKey(b *strings.Builder, k *ddl.Key) {
 		writeExpressions(b, k)
 	}
 	b.WriteByte(')')
+	if k.Hash {
+		b.WriteString(" USING HASH")
+	}
 }
 
 // writeExpressions writes a key with parts that are expressions. Which of its
