@@ -36,6 +36,11 @@ type keeper struct {
 
 	writeState sync.Mutex // held while the state is changed and written
 
+	// dismissed counts the calls of Dismiss that found a table: its rows are looked at
+	// anew. It is set before the table is out of the state, with writeState held, so
+	// that no rows behind that are held back unseen.
+	dismissed atomic.Int64
+
 	mu     sync.Mutex
 	state  keeperState
 	events map[tableName]int64 // rows events of tables in quarantine
@@ -109,6 +114,7 @@ func (k *keeper) begin(ctx context.Context, s source.Session) error {
 		}
 		k.log.Store(&l)
 	}
+	k.writing.Wait() // else a snapshot could come behind what is removed now
 	at := k.place(s.Position)
 	if s.GTIDMode {
 		at.File, at.Offset = "", 0 // where the set was seen, maybe on another server
@@ -124,8 +130,11 @@ func (k *keeper) restore(ctx context.Context, l history.Log, s source.Session, a
 	if err != nil {
 		return err
 	}
-	if sel.Base == nil {
-		return k.found(ctx, l, s, at, sel, "no history of the tables reaches back to this place")
+	switch {
+	case s.Reset:
+		return k.found(ctx, l, s, at, "the position before was given up, and files may count anew")
+	case sel.Base == nil:
+		return k.found(ctx, l, s, at, "no history of the tables reaches back to this place")
 	}
 	k.follow(ctx, sel)
 	if tip := k.tip(); tip != nil && !history.Covers(tip.place(), at) {
@@ -133,7 +142,7 @@ func (k *keeper) restore(ctx context.Context, l history.Log, s source.Session, a
 			if ctx.Err() != nil {
 				return err
 			}
-			return k.found(ctx, l, s, at, sel, "the history of the tables ends before this place, and what lies between cannot be read: "+err.Error())
+			return k.found(ctx, l, s, at, "the history of the tables ends before this place, and what lies between cannot be read: "+err.Error())
 		}
 	}
 	if err := k.setTip(ctx, at); err != nil { // first: behind it the history is not complete any more
@@ -181,43 +190,40 @@ func (k *keeper) catchUp(ctx context.Context, s source.Session, from, to history
 	}
 	begin, end := from.Position, to.Position
 	switch {
-	case s.GTIDMode && from.GTIDSet != "":
-		begin = binlog.Position{GTIDSet: from.GTIDSet}
-		var err error
-		if end, err = live.End(ctx); err != nil {
-			return err
-		}
+	case s.GTIDMode && (from.GTIDSet != "" || from.File == ""):
+		begin, end = binlog.Position{GTIDSet: from.GTIDSet}, binlog.Position{GTIDSet: to.GTIDSet}
 	case from.Origin != to.Origin || from.File == "" || to.File == "":
 		return errors.New("it is another server's log")
 	}
 	k.p.o.Logger.Info("reading the statements between the end of the history of the tables and the start position", "from", from.String(), "to", to.String())
 	known := make(map[binlog.Position]bool, len(sel.Changes))
+	knownGTIDs := make(map[string]bool, len(sel.Changes))
 	for i := range sel.Changes {
-		c := &sel.Changes[i]
-		known[binlog.Position{File: c.At.File, Offset: c.At.Offset}] = true
+		switch c := &sel.Changes[i]; {
+		case c.Loaded:
+		case c.GTID != "":
+			knownGTIDs[c.GTID] = true // at a server before it was at another place
+		default:
+			known[binlog.Position{File: c.At.File, Offset: c.At.Offset}] = true
+		}
 	}
 	return live.Ahead(ctx, begin, end, func(st schema.Statement) error {
 		c := history.Change{At: k.place(st.Position), GTID: st.GTID}
-		if known[binlog.Position{File: st.Position.File, Offset: st.Position.Offset}] || !history.Before(&c, to) {
+		if knownGTIDs[st.GTID] || known[binlog.Position{File: st.Position.File, Offset: st.Position.Offset}] || !history.Before(&c, to) {
 			return nil
 		}
 		return k.apply(ctx, st)
 	})
 }
 
-// found begins a new history with the tables of the source.
-func (k *keeper) found(ctx context.Context, l history.Log, s source.Session, at history.Place, sel history.Selection, why string) error {
-	if sel.Base != nil { // what there is says nothing of this place
-		sel.LaterSnapshots = append(sel.LaterSnapshots, sel.Base.ID)
-		for _, c := range sel.Changes {
-			sel.LaterChanges = append(sel.LaterChanges, c.ID)
-		}
-	}
-	if err := k.setTip(ctx, at); err != nil {
-		return err
-	}
-	if err := l.Remove(ctx, sel.LaterSnapshots, sel.LaterChanges); err != nil {
+// found begins a new history with the tables of the source. Of the old one nothing is
+// kept: there may be a gap between it and the place.
+func (k *keeper) found(ctx context.Context, l history.Log, s source.Session, at history.Place, why string) error {
+	if err := k.clear(ctx, l); err != nil {
 		return fmt.Errorf("remove from the history what is of no use: %w", err)
+	}
+	if err := k.setTip(ctx, at); err != nil { // with an old snapshot it would say that nothing is missing
+		return err
 	}
 	k.p.o.Logger.Info("reading the definitions of all tables from the source", "position", at.String(), "reason", why)
 	began, unknown := time.Now(), 0
@@ -241,6 +247,26 @@ func (k *keeper) found(ctx context.Context, l history.Log, s source.Session, at 
 	k.unsaved = 0
 	k.p.o.Logger.Info("the definitions of all tables are in the history", "tables", image.Len(), "unknown_at_this_position", unknown, "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// clear removes all from the history.
+func (k *keeper) clear(ctx context.Context, l history.Log) error {
+	snapshots, err := l.Snapshots(ctx)
+	if err != nil {
+		return err
+	}
+	changes, err := l.Changes(ctx, 0)
+	if err != nil {
+		return err
+	}
+	var snapshotIDs, changeIDs []int64
+	for i := range snapshots {
+		snapshotIDs = append(snapshotIDs, snapshots[i].ID)
+	}
+	for i := range changes {
+		changeIDs = append(changeIDs, changes[i].ID)
+	}
+	return l.Remove(ctx, snapshotIDs, changeIDs)
 }
 
 // apply follows a statement and writes it down if it changes tables. One that is not
@@ -284,7 +310,8 @@ func (k *keeper) loaded(ctx context.Context, at binlog.Position, name ddl.Name, 
 	if k.log.Load() == nil {
 		return nil
 	}
-	c := history.Change{At: k.place(at), Schema: name.Schema, SQL: createSQL, Loaded: true, Table: name, Type: ddl.TypeCreate.String()}
+	scan := &k.p.dump.scan
+	c := history.Change{At: k.place(scan.apart(at)), GTID: scan.gtid.text(), Schema: name.Schema, SQL: createSQL, Loaded: true, Table: name, Type: ddl.TypeCreate.String()}
 	c.At.GTIDSet = ""
 	return k.append(ctx, c)
 }
@@ -328,6 +355,8 @@ func (k *keeper) image(at history.Place) {
 // readState reads what is kept beside the history, and forgets what the start at a
 // place has overtaken: rows of tables in quarantine that are read again.
 func (k *keeper) readState(ctx context.Context, l history.Log, at history.Place) error {
+	k.writeState.Lock()
+	defer k.writeState.Unlock()
 	text, err := l.State(ctx)
 	if err != nil {
 		return fmt.Errorf("read the state of the history: %w", err)
@@ -356,14 +385,17 @@ func (k *keeper) tip() *tip {
 
 // setTip notes how far the history is complete.
 func (k *keeper) setTip(ctx context.Context, at history.Place) error {
+	return k.change(ctx, func(st *keeperState) bool { return st.advance(at) })
+}
+
+// advance makes a place the tip. It is false when it is that already.
+func (st *keeperState) advance(at history.Place) bool {
 	next := tip{Origin: at.Origin, File: at.File, Offset: at.Offset, Timestamp: at.Timestamp, GTIDSet: at.GTIDSet}
-	return k.change(ctx, func(st *keeperState) bool {
-		if st.Tip != nil && *st.Tip == next {
-			return false
-		}
-		st.Tip = &next
-		return true
-	})
+	if st.Tip != nil && *st.Tip == next {
+		return false
+	}
+	st.Tip = &next
+	return true
 }
 
 // change changes the state and stores it, unless f says that there is nothing to

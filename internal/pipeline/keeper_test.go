@@ -456,6 +456,37 @@ func TestQuarantineIsRemembered(t *testing.T) {
 	}
 }
 
+// TestDismissedIsBack: rows that are still held back are told of again, though their
+// table map has been seen before.
+func TestDismissedIsBack(t *testing.T) {
+	p := newPast(t, false, 0, `
+	query d CREATE TABLE t (a int, b int)
+	begin
+	map 5 d.t 2
+	insert 5 1,2
+	insert 5 3,4
+	insert 5 5,6
+	xid 1
+	query d DROP TABLE t
+	query d CREATE TABLE t (p int, q int)`)
+	r := &reader{past: p, open: sqliteHistory(t)}
+	second := slices.Index(p.lines, "insert 5 3,4")
+	r.read(t, slices.Index(p.lines, "begin"), len(p.events), false, func(running *Pipeline, event int) {
+		if event == second {
+			if ok, err := running.Dismiss(t.Context(), "d", "t"); !ok || err != nil || len(running.Quarantine()) != 0 {
+				t.Errorf("dismissed: %v, %v", ok, err)
+			}
+		}
+	})
+	q := r.rig.p.Quarantine()
+	if len(q) != 1 || q[0].Table != "t" || q[0].Position.Offset != p.starts[second] {
+		t.Errorf("in quarantine: %+v", q)
+	}
+	if stored, err := readQuarantine(t, r); err != nil || len(stored) != 1 || stored[0].Position != q[0].Position {
+		t.Errorf("in the history are %+v, %v", stored, err)
+	}
+}
+
 // readQuarantine is what somebody beside the pipeline finds.
 func readQuarantine(t *testing.T, r *reader) ([]Quarantined, error) {
 	t.Helper()

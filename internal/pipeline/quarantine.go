@@ -192,6 +192,9 @@ func (p *Pipeline) Dismiss(ctx context.Context, schemaName, table string) (bool,
 			found = found || same
 			return same
 		})
+		if found {
+			p.keeper.dismissed.Add(1)
+		}
 		return found
 	})
 	return found, err

@@ -38,14 +38,16 @@ type mapped struct {
 	m    *binlog.TableMap
 	err  error // the map could not be read
 
-	// Set when the rows are first met, and again after a DDL or a new filter.
-	resolved bool
-	changes  uint64 // of tableMaps when it was resolved
-	names    *nameFilter
-	table    *schema.Table
-	plan     *entry.Plan // nil when the rows are not wanted, or held back
-	held     bool        // the rows are in quarantine
-	name     tableName
+	// Set when the rows are first met, and again after a DDL, a new filter or a
+	// dismissal.
+	resolved  bool
+	changes   uint64 // of tableMaps when it was resolved
+	dismissed int64  // of keeper when it was resolved
+	names     *nameFilter
+	table     *schema.Table
+	plan      *entry.Plan // nil when the rows are not wanted, or held back
+	held      bool        // the rows are in quarantine
+	name      tableName
 }
 
 func (t *tableMaps) init(d *dump) {
@@ -112,12 +114,12 @@ func (t *tableMaps) plan(ctx context.Context, h binlog.Header, body []byte, f *b
 	if m == nil {
 		return nil, false, fmt.Errorf("rows of table id %d, which no table map has announced: %w", id, source.ErrNeedTransactionStart)
 	}
-	names := t.d.p.names.Load()
-	if !m.resolved || m.changes != t.changes || m.names != names {
+	names, dismissed := t.d.p.names.Load(), t.d.p.keeper.dismissed.Load()
+	if !m.resolved || m.changes != t.changes || m.names != names || m.dismissed != dismissed {
 		if err := t.resolve(ctx, m, names, at); err != nil {
 			return nil, false, err
 		}
-		m.resolved, m.changes, m.names = true, t.changes, names
+		m.resolved, m.changes, m.names, m.dismissed = true, t.changes, names, dismissed
 	}
 	if m.held {
 		t.d.p.keeper.counted(m.name)
