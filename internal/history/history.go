@@ -14,8 +14,8 @@ type Place struct {
 	// before it, and "" where this is not known.
 	binlog.Position
 
-	// Origin tells whose log File and Offset are of: the server_uuid, or host:port
-	// where the server has none. "" when unknown, as in what Canal has written.
+	// Origin tells whose log File and Offset are of: the server_uuid, or host:port and
+	// the server id where the server has none. "" when unknown, as in what Canal has written.
 	// Files of different origins cannot be compared.
 	Origin string
 }

@@ -1,9 +1,12 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 )
@@ -22,6 +25,10 @@ type Selection struct {
 	// from the place on, and is to be removed before that.
 	LaterSnapshots, LaterChanges []int64
 }
+
+// longestStatement is how far the time of a statement may lie before that of what
+// stands before it in the log: an ALTER TABLE may take days, and clocks are set back.
+const longestStatement = 7 * 24 * time.Hour
 
 // Select reads from a history what makes up the tables at a place: before the
 // event that stands there.
@@ -42,12 +49,15 @@ func Select(ctx context.Context, l Log, at Place) (Selection, error) {
 	}
 	since := int64(0)
 	if s.Base != nil && !s.Base.Initial {
-		since = s.Base.At.Timestamp
+		since = max(s.Base.At.Timestamp-longestStatement.Milliseconds(), 0)
 	}
 	changes, err := l.Changes(ctx, since)
 	if err != nil {
 		return Selection{}, fmt.Errorf("read the changes of the history: %w", err)
 	}
+	// They were appended in the order of the source's log. Their times are not: that of
+	// a statement is when it began.
+	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(a.ID, b.ID) })
 	var base *order
 	if s.Base != nil {
 		base = newOrder(s.Base.At)
@@ -117,6 +127,9 @@ func (o *order) contains(text string) (yes, known bool) {
 // is left, and within a second the place for events of the same server id; Canal
 // goes by these alone (DatabaseTableMeta.applyHistoryOnDB).
 func (o *order) after(c *Change) bool {
+	if o.at.isBegin() {
+		return false
+	}
 	if yes, known := o.contains(c.GTID); known {
 		return yes
 	}
@@ -131,11 +144,15 @@ func (o *order) after(c *Change) bool {
 	return true
 }
 
+// isBegin reports whether nothing is before a place: it has the empty set of
+// transactions and no file.
+func (p *Place) isBegin() bool { return p.File == "" && p.GTIDSet == "" }
+
 // fromTheBegin reports whether a snapshot is older than all changes: Canal's initial
 // one, which does not say where it was read, or one that was read with the empty set
 // of transactions. Canal's name for no file is "0".
 func (s *Snapshot) fromTheBegin() bool {
-	return s.Initial && (s.At.Origin == "" || (s.At.File == "" || s.At.File == "0") && s.At.GTIDSet == "")
+	return s.Initial && (s.At.Origin == "" || s.At.isBegin() || s.At.File == "0" && s.At.GTIDSet == "")
 }
 
 // Before reports whether a change stands before a place, as Select sees it.
@@ -150,6 +167,9 @@ func sameLog(a, b Place) bool {
 func (o *order) holds(s *Snapshot) bool {
 	if s.fromTheBegin() {
 		return true
+	}
+	if o.at.isBegin() {
+		return false
 	}
 	if yes, known := o.contains(s.At.GTIDSet); known {
 		return yes
@@ -174,7 +194,13 @@ func (o *order) has(s *Snapshot, c *Change) bool {
 
 // Covers reports whether a history that was followed up to tip has all that stands
 // before a place.
+//
+// Where only the time is left it has to be known, and to lie before that of the tip:
+// within a second the one may have statements that the other has not.
 func Covers(tip, place Place) bool {
+	if tip.isBegin() || place.isBegin() {
+		return place.isBegin()
+	}
 	o := newOrder(tip)
 	if yes, known := o.contains(place.GTIDSet); known {
 		return yes
@@ -182,5 +208,5 @@ func Covers(tip, place Place) bool {
 	if sameLog(tip, place) {
 		return place.Compare(tip.Position) <= 0
 	}
-	return place.Timestamp <= tip.Timestamp
+	return place.Timestamp > 0 && place.Timestamp < tip.Timestamp
 }

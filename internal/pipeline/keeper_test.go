@@ -139,6 +139,12 @@ func (p *past) Ahead(_ context.Context, from, to binlog.Position, each func(sche
 	if from.File == "" {
 		from = p.position(slices.Index(p.sets, from.GTIDSet))
 	}
+	if to.File == "" {
+		to = p.position(slices.Index(p.sets, to.GTIDSet))
+	}
+	if !slices.Contains(p.starts, from.Offset) && from.Offset != p.position(len(p.events)).Offset {
+		return fmt.Errorf("no event begins at %s", from)
+	}
 	for i := range p.done {
 		st, ok := p.statement(i)
 		if !ok || st.Position.Compare(from) < 0 || st.Position.Compare(to) >= 0 {

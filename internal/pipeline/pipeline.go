@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -67,7 +68,7 @@ type Pipeline struct {
 	mu        sync.Mutex
 	begin     *store.Place    // where the first dump began
 	resume    binlog.Position // behind the last boundary that was put
-	resumeLog string          // whose log that is of: history.Place.Origin
+	resumeLog string          // whose log that is of: history.Place.Origin; "" when it is of a dump before
 	resumeDDL uint64          // scannedDDL at that place
 
 	stats counters
@@ -235,10 +236,11 @@ func (p *Pipeline) Start(ctx context.Context, s source.Session) error {
 // stream still holds when the dump goes on exactly where the store ends, on the
 // same server.
 func (p *Pipeline) prepareTracker(ctx context.Context, s source.Session) error {
-	id := s.Address + " " + s.Server.Version + " " + s.Server.ServerUUID
+	origin := cmp.Or(s.Server.ServerUUID, fmt.Sprintf("%s/%d", s.Address, s.Server.ServerID))
+	id := s.Address + " " + s.Server.Version + " " + origin
 	if p.tracker == nil || id != p.server {
 		p.server = id
-		p.keeper.origin = cmp.Or(s.Server.ServerUUID, s.Address)
+		p.keeper.origin = origin
 		t := schema.NewTracker(s.Tables, schema.Options{
 			Server: ddl.VersionOf(s.Server.Version), LowerCaseTableNames: s.Server.LowerCaseTableNames,
 			HiddenKey: s.Server.RDS || s.Server.PolarX, RDS: s.Server.RDS,
@@ -262,6 +264,9 @@ func (p *Pipeline) prepareTracker(ctx context.Context, s source.Session) error {
 
 func (p *Pipeline) beginHistory(ctx context.Context, s source.Session) error {
 	p.begun = false
+	p.mu.Lock()
+	p.resumeLog = ""
+	p.mu.Unlock()
 	err := p.keeper.begin(ctx, s)
 	p.begun = err == nil
 	return err
@@ -288,13 +293,14 @@ func (p *Pipeline) WantSnapshot() { p.keeper.due.Store(true) }
 // SaveProgress notes in the history how far it is complete, so that a start further
 // on knows what it has to look at. It is for a clock, and for the end.
 func (p *Pipeline) SaveProgress(ctx context.Context) error {
-	p.mu.Lock()
-	at := history.Place{Origin: p.resumeLog, Position: p.resume}
-	p.mu.Unlock()
-	if at.IsZero() {
-		return nil
-	}
-	return p.keeper.setTip(ctx, at)
+	return p.keeper.change(ctx, func(st *keeperState) bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.resumeLog == "" { // nothing was put since the history was taken up at another place
+			return false
+		}
+		return st.advance(history.Place{Origin: p.resumeLog, Position: p.resume})
+	})
 }
 
 // Close closes the history. It is called when the Pipeline is not used any more.

@@ -203,13 +203,12 @@ func (s *scanner) position(h binlog.Header) binlog.Position {
 	return binlog.Position{File: s.file, Offset: c.Offset, Timestamp: int64(h.Timestamp) * 1000, ServerID: int64(h.ServerID)}
 }
 
-// loadPlace is where a definition that rows need is read. The events of a compressed
-// transaction all stand where the payload does; they are told apart by their number
-// in it, so that the history has a place for each.
-func (s *scanner) loadPlace(h binlog.Header) binlog.Position {
-	p := s.position(h)
+// apart gives each event of a compressed transaction a place of its own in the
+// history: they all stand where the payload does, and the history tells changes apart
+// by their places. No event begins there, so that nothing can be read from it.
+func (s *scanner) apart(p binlog.Position) binlog.Position {
 	if s.outer != nil {
-		p.Offset += int64(s.inner)
+		p.Offset += min(int64(s.inner), int64(s.outer.EventSize)-1)
 	}
 	return p
 }
@@ -321,7 +320,7 @@ func (s *scanner) rows(ctx context.Context, h binlog.Header, body []byte) error 
 	if o.FilterRows || filteredKind(o, h.Type) {
 		return nil
 	}
-	plan, ok, err := s.tables.plan(ctx, h, body, s.format, s.loadPlace(h))
+	plan, ok, err := s.tables.plan(ctx, h, body, s.format, s.position(h))
 	if err != nil || !ok {
 		return err
 	}

@@ -53,6 +53,10 @@ type Session struct {
 	// more, but nobody wants it again.
 	Done bool
 
+	// Reset is true when the position before was given up for the end of the log: the
+	// source may have thrown its log away, so that its files count anew.
+	Reset bool
+
 	// GTIDMode is true when the source was asked by Position.GTIDSet: File and
 	// Offset then only tell where the set was seen, and the first rotate event
 	// tells the real place.

@@ -114,7 +114,7 @@ func (a *attempt) dump(ctx context.Context, st start) (err error) {
 	h := a.s.o.Handler
 	err = h.Start(ctx, Session{
 		Address: a.server.Address, Host: a.server.host, Port: a.server.port,
-		Server: a.facts, Position: st.position, Done: st.done, GTIDMode: st.gtid, Checksum: checksum,
+		Server: a.facts, Position: st.position, Done: st.done, Reset: st.reset, GTIDMode: st.gtid, Checksum: checksum,
 		ServerID: a.s.serverID, Tables: catalogue{tables, a}, Fail: fail,
 	})
 	if err != nil {

@@ -139,7 +139,7 @@ func (a *localAttempt) dump(ctx context.Context, st start) error {
 	h := a.s.o.Handler
 	err = h.Start(ctx, Session{
 		Address: a.server.Address, Host: a.server.host, Port: a.server.port,
-		Server: facts, Position: st.position, Done: st.done, GTIDMode: st.gtid, Checksum: o.format.Checksum,
+		Server: facts, Position: st.position, Done: st.done, Reset: st.reset, GTIDMode: st.gtid, Checksum: o.format.Checksum,
 		Tables: tables, Fail: fail,
 	})
 	if err != nil {

@@ -43,8 +43,8 @@ func (d *draft) fit() error {
 
 func (d *draft) fits() bool { return d.size() <= d.limit && len(d.headAt.data) <= maxNode }
 
-// prune removes the changes that are older than all snapshots: history.Select does
-// not ask for them. It does where there is an initial snapshot, the time of which
+// prune removes the changes that stand before all snapshots: history.Select does
+// not ask for them, or leaves them out. It does where there is an initial snapshot, the time of which
 // says less than those of statements. Where there is no snapshot it has no use for
 // any; only the one that is being added is kept then.
 func (d *draft) prune() (int, error) {
@@ -55,8 +55,7 @@ func (d *draft) prune() (int, error) {
 	if slices.ContainsFunc(all, func(s snapshot) bool { return s.Initial }) {
 		return 0, nil
 	}
-	since := all[0].At.Timestamp
-	return d.filter(func(c *history.Change) bool { return c.At.Timestamp >= since })
+	return d.filter(func(c *history.Change) bool { return !history.Before(c, all[0].At) })
 }
 
 // tooLarge tells how large what cannot be removed is.
