@@ -354,7 +354,6 @@ func (p *parser) keyParts(k *Key) error {
 			}
 			k.Columns = append(k.Columns, name.real())
 			if p.atSymbol('(') {
-				k.Prefixed = true
 				if err := p.skipParens(); err != nil {
 					return err
 				}

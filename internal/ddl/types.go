@@ -27,7 +27,6 @@ type Key struct {
 	Name        string   // "" when the server chooses it
 	Columns     []string // with those that expressions mention
 	Expressions int      // parts that are expressions (functional key parts)
-	Prefixed    bool     // a part is only the beginning of its column
 	Hash        bool     // USING HASH
 	Foreign     bool     // brought by a foreign key: it gives way to a key that begins with its columns
 	IfNotExists bool     // MariaDB: left out when there is one of this name

@@ -243,7 +243,7 @@ const maxPlainKey = 767
 // mayHash reports whether MariaDB may keep a unique key as a hash in a column of
 // its own, because it is too long or USING HASH says so (add_hash_field).
 func (d *definition) mayHash(k *ddl.Key) bool {
-	if k.Kind != ddl.UniqueKey || k.Prefixed {
+	if k.Kind != ddl.UniqueKey {
 		return false
 	}
 	size := 0

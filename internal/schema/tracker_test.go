@@ -241,10 +241,11 @@ func TestHashColumns(t *testing.T) {
 	}{
 		{"plain", "(id int, b text, UNIQUE (b))", tableMap(1, plain, blob, big), "id,b,[!hidden!]"},
 		{"names", "(id int, b text, UNIQUE (b))", withNames(tableMap(1, plain, blob, big), "id", "b", "DB_ROW_HASH_1"), "id,b,[DB_ROW_HASH_1]"},
-		{"two", "(a varchar(40), b text, UNIQUE (a), UNIQUE (b))", tableMap(1, varchar, blob, big, big), "a,b,[!hidden!],[!hidden!]"},
+		{"two", "(a varchar(4000), b text, UNIQUE (a), UNIQUE (b))", tableMap(1, varchar, blob, big, big), "a,b,[!hidden!],[!hidden!]"},
 		{"key of the usual sort", "(id int, b varchar(40), UNIQUE (b))", tableMap(1, plain, varchar), "id,b"},
 		{"another column", "(id int, b text, UNIQUE (b))", tableMap(1, plain, blob, plain), ""},
 		{"more than keys", "(id int, b text, UNIQUE (b))", tableMap(1, plain, blob, big, big), ""},
+		{"short key", "(a varchar(40), b text, UNIQUE (a))", tableMap(1, varchar, blob, big), ""},
 		{"key over numbers", "(id int, b text, UNIQUE (id))", tableMap(1, plain, blob, big), ""},
 		{"unknown table", "", withNames(tableMap(1, plain, big), "id", "DB_ROW_HASH_1"), "id,[DB_ROW_HASH_1]"},
 	} {
