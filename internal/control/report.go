@@ -14,6 +14,7 @@ const (
 	MethodSeekPreview = "seek.preview" // SeekParams → SeekPlan
 	MethodSeek        = "seek"         // SeekParams → SeekPlan
 	MethodTables      = "tables"       // TablesParams → []TableReport
+	MethodDismiss     = "dismiss"      // DismissParams → struct{}
 )
 
 // Request is what a client of the admin port asks of a Towpath server.
@@ -205,6 +206,23 @@ type QuarantineReport struct {
 	SinceMs  int64    `json:"sinceMs"`
 	Position Position `json:"position"` // of the first rows that did not fit
 	Rows     int64    `json:"rows"`     // that did not fit so far
+
+	// Marked says that these rows were delivered with the columns @1, @2, … instead of
+	// being held back.
+	Marked bool `json:"marked,omitempty"`
+
+	// Until is where rows fit again and flow as ever, with a gap before; zero while
+	// they do not.
+	Until Position `json:"until,omitzero"`
+}
+
+// DismissParams name a table that is to be taken off the list of those in quarantine,
+// because a person has seen to it. No rows are delivered by that. It is listed again
+// with the next rows that do not fit.
+type DismissParams struct {
+	Destination string `json:"destination"`
+	Schema      string `json:"schema"`
+	Table       string `json:"table"`
 }
 
 // The kinds of a HistoryReport.

@@ -83,6 +83,8 @@ func (i *Inspector) Call(ctx context.Context, method string, params json.RawMess
 		return answer(params, func(p control.SeekParams) (any, error) { return i.seek(ctx, p, true) })
 	case control.MethodTables:
 		return answer(params, func(p control.TablesParams) (any, error) { return i.tables(p) })
+	case control.MethodDismiss:
+		return answer(params, func(p control.DismissParams) (any, error) { return i.dismiss(ctx, p) })
 	case control.MethodCheck:
 		return answer(params, func(p control.CheckParams) (any, error) { return i.check(ctx, p) })
 	}

@@ -126,7 +126,7 @@ func (g *gathering) tables(r *control.InstanceReport, s *instance.Status) {
 	for i := range s.Quarantine {
 		q := &s.Quarantine[i]
 		r.Quarantine = append(r.Quarantine, control.QuarantineReport{Schema: q.Schema, Table: q.Table, Reason: q.Reason, Remedy: q.Remedy(),
-			SinceMs: millis(q.Since), Position: position(q.Position), Rows: q.Events})
+			SinceMs: millis(q.Since), Position: position(q.Position), Rows: q.Events, Marked: q.Marked, Until: position(q.Until)})
 		if !g.full {
 			break
 		}

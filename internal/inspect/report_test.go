@@ -10,6 +10,7 @@ import (
 	"github.com/towpath-cdc/towpath/internal/config"
 	"github.com/towpath-cdc/towpath/internal/control"
 	"github.com/towpath-cdc/towpath/internal/instance"
+	"github.com/towpath-cdc/towpath/internal/testkit/mysqltest"
 )
 
 // TestReport looks at instances in several states, one of which has a client that
@@ -163,6 +164,51 @@ func TestTables(t *testing.T) {
 		if _, err := try[any](t, w.Inspector, control.MethodTables, c.p); err == nil || err.Code != c.code {
 			t.Errorf("%+v: %+v, want %s", c.p, err, c.code)
 		}
+	}
+}
+
+// TestQuarantine: rows that do not fit what the source says of their table are held
+// back or marked, and told of until somebody dismisses them.
+func TestQuarantine(t *testing.T) {
+	for _, mode := range []string{"hold", "mark"} {
+		t.Run(mode, func(t *testing.T) {
+			w := newWorld(t, "towpath.instance.table.mismatch = "+mode)
+			s := database(t, 2)
+			s.Query = func(sql string) *mysqltest.Answer {
+				if strings.HasPrefix(sql, "show create table") {
+					return &mysqltest.Answer{Columns: []string{"Table", "Create Table"}, Rows: [][]string{{"t", "CREATE TABLE `t` (`id` int NOT NULL, `name` int, PRIMARY KEY (`id`))"}}}
+				}
+				return nil
+			}
+			w.destination("d", s.Address())
+			w.up()
+			w.start("d")
+			until(t, "the quarantine", func() bool { return w.instance("d").Quarantined == 1 })
+			q := w.instance("d").Quarantine[0]
+			if q.Marked != (mode == "mark") || q.Until != (control.Position{}) || q.Position.File == "" || q.Reason == "" || q.Remedy == "" || q.SinceMs == 0 {
+				t.Errorf("in quarantine: %+v", q)
+			}
+			for _, c := range []struct {
+				p    control.DismissParams
+				code string
+			}{
+				{control.DismissParams{Destination: "d", Schema: q.Schema, Table: "nosuch"}, control.CodeNotFound},
+				{control.DismissParams{Destination: "d", Schema: q.Schema}, control.CodeBadParams},
+				{control.DismissParams{Destination: "d", Schema: q.Schema, Table: strings.Repeat("t", 5000)}, control.CodeBadParams},
+				{control.DismissParams{Destination: "nosuch", Schema: q.Schema, Table: q.Table}, control.CodeUnknownDestination},
+			} {
+				if _, err := try[any](t, w.Inspector, control.MethodDismiss, c.p); err == nil || err.Code != c.code {
+					t.Errorf("%+v: %+v, want %s", c.p, err, c.code)
+				}
+			}
+			one := control.DismissParams{Destination: "d", Schema: q.Schema, Table: q.Table}
+			call[struct{}](t, w.Inspector, control.MethodDismiss, one)
+			if left := w.instance("d").Quarantined; left != 0 {
+				t.Errorf("%d tables are left", left)
+			}
+			s.Log.Transaction(1_700_000_100, []byte{0, 9, 0, 0, 0})
+			until(t, "its being back", func() bool { return w.instance("d").Quarantined == 1 })
+		})
 	}
 }
 

@@ -1,7 +1,9 @@
 package inspect
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/control"
@@ -30,6 +32,33 @@ func (i *Inspector) tables(p control.TablesParams) ([]control.TableReport, error
 		out[n] = tableReport(l)
 	}
 	return out, nil
+}
+
+// dismissTimeout bounds the writing of the list to the history.
+const dismissTimeout = 10 * time.Second
+
+// dismiss answers control.MethodDismiss.
+func (i *Inspector) dismiss(ctx context.Context, p control.DismissParams) (any, error) {
+	switch {
+	case p.Schema == "" || p.Table == "":
+		return nil, badParams("want schema and table")
+	case len(p.Schema) > maxName || len(p.Table) > maxName:
+		return nil, badParams("no name of a schema or a table is so long")
+	}
+	in, err := i.running(p.Destination)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dismissTimeout)
+	defer cancel()
+	found, err := in.Dismiss(ctx, p.Schema, p.Table)
+	switch {
+	case err != nil:
+		return nil, &control.Error{Code: control.CodeFailed, Message: fmt.Sprintf("table %s.%s was not dismissed: %v", p.Schema, p.Table, err), Remedy: "look at the place where the history of the tables is kept"}
+	case !found:
+		return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("table %s.%s is not in quarantine", p.Schema, p.Table)}
+	}
+	return struct{}{}, nil
 }
 
 func tableReport(l schema.Layout) control.TableReport {

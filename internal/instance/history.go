@@ -3,6 +3,7 @@ package instance
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -153,6 +154,21 @@ func (i *Instance) quarantine() []pipeline.Quarantined {
 		all = append(all, m.pipeline.Quarantine()...)
 	}
 	return all
+}
+
+// Dismiss takes a table out of the quarantine of every source, as pipeline.Pipeline
+// does; it is false when none has it there.
+func (i *Instance) Dismiss(ctx context.Context, schemaName, table string) (bool, error) {
+	found := false
+	var failed error
+	for _, m := range i.members {
+		ok, err := m.pipeline.Dismiss(ctx, schemaName, table)
+		found, failed = found || ok, errors.Join(failed, err)
+	}
+	if found && failed == nil {
+		i.log.Info("a table in quarantine was dismissed on request; rows of it that were held back are not delivered by that", "table", schemaName+"."+table)
+	}
+	return found, failed
 }
 
 // withoutSecrets is the address of a database without what may hold a password.

@@ -178,6 +178,7 @@ func TestChangesLeaveRecords(t *testing.T) {
 	w := newFleetWorld(t)
 	server := reporting(control.ServerReport{Running: true, Instances: []control.InstanceReport{runs("i", 0)}})
 	server.by[control.MethodSeek] = func(json.RawMessage) (any, error) { return control.SeekPlan{Done: true}, nil }
+	server.by[control.MethodDismiss] = func(json.RawMessage) (any, error) { return struct{}{}, nil }
 	server.by[control.MethodCheck] = func(json.RawMessage) (any, error) { return []control.Finding{}, nil }
 	s := w.addServer(t, "s", 0, server)
 	i := w.addInstance(t, "i", 0, s, "x = 1\n")
@@ -204,6 +205,7 @@ func TestChangesLeaveRecords(t *testing.T) {
 		{"PUT", fmt.Sprintf("/canal/instance/status/%d?option=stop", i), nil, "instance."},
 		{"PUT", fmt.Sprintf("/canal/instance/start/%d/%d", i, s), nil, "instance."},
 		{"POST", fmt.Sprintf("/towpath/instances/%d/seek", i), map[string]any{"end": true}, "instance.seek"},
+		{"POST", fmt.Sprintf("/towpath/instances/%d/quarantine/dismiss", i), map[string]any{"schema": "shop", "table": "orders"}, "instance.dismiss"},
 		{"POST", "/towpath/check", CheckSource{Name: "i", Content: "x = 1\n", ClusterServerID: fmt.Sprintf("server:%d", s)}, "source.check"},
 		{"DELETE", fmt.Sprintf("/canal/instance/%d", i), nil, "instance."},
 		{"POST", "/towpath/users", NewUser{Username: "u", Password: "SECRET1", Role: "viewer"}, "user."},

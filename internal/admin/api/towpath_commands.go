@@ -93,6 +93,41 @@ func orEmpty[T any](list []T) []T {
 	return list
 }
 
+// dismissRequest is control.DismissParams without the destination.
+type dismissRequest struct {
+	ID     int64  `path:"id" json:"-"`
+	Schema string `json:"schema"`
+	Table  string `json:"table"`
+}
+
+// dismiss takes a table off the list of those in quarantine.
+func (a *API) dismiss(ctx context.Context, p identity.Principal, req dismissRequest) (string, error) {
+	i, err := a.findInstance(ctx, req.ID)
+	if err != nil {
+		return "", err
+	}
+	err = a.askDismiss(ctx, req)
+	detail := fmt.Sprintf("%.64s.%.64s", req.Schema, req.Table)
+	return successText, a.audit(ctx, p, database.AuditRecord{Action: "instance.dismiss", Kind: "instance", TargetID: i.ID, Target: i.Name, Detail: detail}, err)
+}
+
+func (a *API) askDismiss(ctx context.Context, req dismissRequest) error {
+	if req.Schema == "" || req.Table == "" {
+		return fail(reasonInvalid, text{"Name a schema and a table", "请指定库名和表名"})
+	}
+	f, v, err := a.instanceView(ctx, req.ID)
+	if err != nil {
+		return err
+	}
+	on, err := runningOn(v)
+	if err != nil {
+		return err
+	}
+	var done struct{}
+	err = f.Call(ctx, on.Row, control.MethodDismiss, control.DismissParams{Destination: v.Row.Name, Schema: req.Schema, Table: req.Table}, &done)
+	return serverFault(err)
+}
+
 type tablesRequest struct {
 	ID     int64  `path:"id" json:"-"`
 	Schema string `query:"schema" json:"-"`

@@ -68,6 +68,7 @@ func (a *API) commandRoutes() {
 	route(a, post(pathClusters+"/rebalance", "Spread the instances over the Towpath servers", identity.RoleOperator), a.rebalance)
 	route(a, post(pathInstances+"/seek/preview", "What another position of the clients would mean", identity.RoleViewer), a.previewSeek)
 	route(a, post(pathInstances+"/seek", "Let the clients go on at another position", identity.RoleOperator), a.seek)
+	route(a, post(pathInstances+"/quarantine/dismiss", "Take a table off the list of those in quarantine", identity.RoleOperator), a.dismiss)
 }
 
 func (a *API) textRoutes() {

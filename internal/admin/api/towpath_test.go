@@ -303,6 +303,34 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
+func TestDismiss(t *testing.T) {
+	w := newFleetWorld(t)
+	server := reporting(control.ServerReport{Running: true, Instances: []control.InstanceReport{runs("a", 0)}})
+	server.by[control.MethodDismiss] = func(params json.RawMessage) (any, error) {
+		if strings.Contains(string(params), "orders") {
+			return struct{}{}, nil
+		}
+		return nil, &control.Error{Code: control.CodeNotFound, Message: "table shop.items is not in quarantine"}
+	}
+	s := w.addServer(t, "s1", 0, server)
+	id := w.addInstance(t, "a", 0, s, "x = 1\n")
+	nowhere := w.addInstance(t, "b", 0, s, "x = 1\n")
+	w.settle(t)
+	path := func(id int64) string { return fmt.Sprintf("/towpath/instances/%d/quarantine/dismiss", id) }
+	into[string](t, w, identity.RoleOperator, "POST", path(id), control.DismissParams{Schema: "shop", Table: "orders"})
+	if got := server.last(control.MethodDismiss); got != `{"destination":"a","schema":"shop","table":"orders"}` {
+		t.Errorf("asked with %s", got)
+	}
+	w.refusedWith(t, reasonNotFound, identity.RoleOperator, "POST", path(id), control.DismissParams{Schema: "shop", Table: "items"})
+	w.refusedWith(t, reasonInvalid, identity.RoleOperator, "POST", path(id), control.DismissParams{Schema: "shop"})
+	w.refusedWith(t, reasonNotRunning, identity.RoleOperator, "POST", path(nowhere), control.DismissParams{Schema: "shop", Table: "orders"})
+	w.refusedWith(t, reasonNotFound, identity.RoleOperator, "POST", path(nowhere+1), control.DismissParams{Schema: "shop", Table: "orders"})
+	trail := into[[]AuditItem](t, w, identity.RoleAdmin, "GET", "/towpath/audit?action=instance.dismiss", nil)
+	if len(trail) != 4 || trail[0].OK || !trail[3].OK || trail[3].Detail != "shop.orders" || trail[3].Target != "a" {
+		t.Errorf("audit: %+v", trail)
+	}
+}
+
 const secretText = "canal.instance.master.address = 10.0.0.1:3306\ncanal.instance.dbUsername = canal\ncanal.instance.dbPassword = hush\n"
 
 func TestTexts(t *testing.T) {
