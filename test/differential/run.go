@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -41,6 +42,9 @@ func (p place) flags() []string {
 // historyOn switches the history of table definitions on.
 const historyOn = "canal.instance.tsdb.enable = true"
 
+// replicas counts the installations: MariaDB serves one reader for each replica id.
+var replicas atomic.Int64
+
 // home writes an installation that reads db from a place, with extra lines for
 // the instance.
 func home(t testing.TB, db *servers.Server, port int, from place, extra ...string) string {
@@ -51,7 +55,7 @@ func home(t testing.TB, db *servers.Server, port int, from place, extra ...strin
 		"canal.instance.global.spring.xml = classpath:spring/memory-instance.xml\n", port))
 	lines := []string{
 		"canal.instance.master.address = " + db.Addr(),
-		"canal.instance.dbUsername = canal", "canal.instance.dbPassword = canal", "canal.instance.mysql.slaveId = 999",
+		"canal.instance.dbUsername = canal", "canal.instance.dbPassword = canal", fmt.Sprintf("canal.instance.mysql.slaveId = %d", 3000+replicas.Add(1)),
 		`canal.instance.filter.regex = .*\\..*`, `canal.instance.filter.black.regex = mysql\\.slave_.*`,
 	}
 	if !slices.Contains(extra, historyOn) {
