@@ -21,6 +21,9 @@ type catalogue struct {
 // errCutShort says that a server has ended a dump before it came to the end of a part.
 var errCutShort = errors.New("the server ended the dump before the end of what was asked for")
 
+// errUnreadable says that a server does not give a part of its log.
+var errUnreadable = errors.New("the server does not give that part of its log")
+
 // Ahead implements schema.Live.
 func (c catalogue) Ahead(ctx context.Context, from, to binlog.Position, each func(schema.Statement) error) error {
 	a := c.a.s.asideOf(c.a.server, "ahead")
@@ -45,8 +48,18 @@ func (c catalogue) Ahead(ctx context.Context, from, to binlog.Position, each fun
 	}
 	// A GTID set that was configured comes without a place in a file.
 	err := a.seekFrom(ctx, start{position: from, gtid: from.File == ""}, r.event, func(checksum bool) { r.checksum = checksum })
+	err = notLost(err)
 	if err == nil && !r.done {
 		return errCutShort
+	}
+	return err
+}
+
+// notLost keeps the answer that a part of the log cannot be had from being taken for
+// the loss of the place at which the stream is.
+func notLost(err error) error {
+	if mysql.Code(err) == mysql.CodeMasterFatal || errors.Is(err, ErrPositionPurged) {
+		return fmt.Errorf("%w: %v", errUnreadable, err)
 	}
 	return err
 }
