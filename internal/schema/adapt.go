@@ -154,7 +154,7 @@ func (r *rows) byName(t *Table, schema, name string) *Table {
 	for i := range r.Types {
 		md := r.column(i)
 		c := Column{Name: utf8Name(md.Name), Nullable: r.Nullable(i), Unsigned: md.SignKnown && md.Unsigned}
-		c.Hidden = r.server.MariaDB && isHash(c.Name)
+		c.Hidden = r.server.MariaDB && isHash(c.Name) || !r.server.MariaDB && strings.HasPrefix(c.Name, "!hidden!")
 		known := -1
 		if t != nil {
 			known = find(t.Columns, c.Name)

@@ -231,3 +231,13 @@ func TestMarkedRows(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestFunctionalKeysInFullMetadata: MySQL tells the names of the columns behind
+// functional key parts, which are nobody's.
+func TestFunctionalKeysInFullMetadata(t *testing.T) {
+	tracker := NewTracker(&live{}, Options{Server: ddl.Server{Version: 80015}})
+	table, err := tracker.Table(t.Context(), "d", "t", withNames(tableMap(1, plain, big), "a", "!hidden!k!0!0"), at(50))
+	if err != nil || table.Columns[0].Hidden || !table.Columns[1].Hidden {
+		t.Errorf("%+v, %v", table, err)
+	}
+}
