@@ -203,6 +203,12 @@ func TestTables(t *testing.T) {
 			return &mysqltest.Answer{Err: &mysqltest.Err{Code: 1146, State: "42S02", Message: "Table doesn't exist"}}
 		case "show create table `s`.`hidden`":
 			return &mysqltest.Answer{Err: &mysqltest.Err{Code: 1142, State: "42000", Message: "SHOW command denied"}}
+		case "show create table `s`.`crashed`":
+			return &mysqltest.Answer{Err: &mysqltest.Err{Code: 1194, State: "HY000", Message: "Table 'crashed' is marked as crashed and should be repaired"}}
+		case "show create table `s`.`busy`":
+			return &mysqltest.Answer{Err: &mysqltest.Err{Code: 1205, State: "HY000", Message: "Lock wait timeout exceeded"}}
+		case "show full tables from `secret` where Table_type not like '%VIEW%'":
+			return &mysqltest.Answer{Err: &mysqltest.Err{Code: 1044, State: "42000", Message: "Access denied for user"}}
 		}
 		return nil
 	}
@@ -218,6 +224,15 @@ func TestTables(t *testing.T) {
 	}
 	if _, err := load("s", "hidden"); !errors.Is(err, schema.ErrNoPrivilege) {
 		t.Errorf("hidden: %v", err)
+	}
+	if _, err := load("s", "crashed"); !errors.Is(err, schema.ErrUnreadable) || Code(err) != 1194 {
+		t.Errorf("crashed: %v", err)
+	}
+	if _, err := load("s", "busy"); err == nil || schema.IsAboutTable(err) {
+		t.Errorf("busy: %v", err)
+	}
+	if _, err := tables.TableNames(t.Context(), "secret"); !errors.Is(err, schema.ErrNoPrivilege) {
+		t.Errorf("the tables of a schema that may not be seen: %v", err)
 	}
 	s.Drop()
 	if sql, err := load("a`b", "t"); err != nil || sql == "" {

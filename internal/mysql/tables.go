@@ -31,7 +31,7 @@ func NewTables(cfg Config) *Tables {
 var ErrClosed = errors.New("table loader is closed")
 
 // LoadTable implements schema.Loader with SHOW CREATE TABLE. Errors wrap
-// schema.ErrNoTable and schema.ErrNoPrivilege where they apply.
+// schema.ErrNoTable, schema.ErrNoPrivilege and schema.ErrUnreadable where they apply.
 func (t *Tables) LoadTable(ctx context.Context, schemaName, table string) (text string, err error) {
 	sql := "show create table " + quoteName(schemaName) + "." + quoteName(table)
 	err = t.ask(ctx, func(c *Conn) error {
@@ -64,7 +64,8 @@ func (t *Tables) Charsets(ctx context.Context) (map[string]string, error) {
 }
 
 // TableNames returns the names of the tables of a schema, without views, as Canal
-// asks for them (DatabaseTableMeta.dumpTableMeta). A schema that has gone has none.
+// asks for them (DatabaseTableMeta.dumpTableMeta). A schema that has gone has none;
+// one that may not be seen is an error that wraps schema.ErrNoPrivilege.
 func (t *Tables) TableNames(ctx context.Context, schemaName string) (names []string, err error) {
 	err = t.ask(ctx, func(c *Conn) error {
 		// MariaDB has types of its own for tables with a history and for sequences.
@@ -73,7 +74,7 @@ func (t *Tables) TableNames(ctx context.Context, schemaName string) (names []str
 			return nil
 		}
 		if err != nil {
-			return err
+			return tableError(err)
 		}
 		for _, row := range r.Rows {
 			names = append(names, row[0])
@@ -144,8 +145,43 @@ func (t *Tables) Close() error {
 // quoteName puts an identifier into back quotes.
 func quoteName(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" }
 
+// unreadable are the errors of one table that cannot be opened, from MySQL's and
+// MariaDB's lists of errors; others may be about the server or the connection.
+var unreadable = map[uint16]bool{
+	1016: true, // ER_CANT_OPEN_FILE
+	1017: true, // ER_FILE_NOT_FOUND
+	1033: true, // ER_NOT_FORM_FILE
+	1034: true, // ER_NOT_KEYFILE
+	1035: true, // ER_OLD_KEYFILE
+	1143: true, // ER_COLUMNACCESS_DENIED_ERROR
+	1168: true, // ER_WRONG_MRG_TABLE
+	1194: true, // ER_CRASHED_ON_USAGE
+	1195: true, // ER_CRASHED_ON_REPAIR
+	1286: true, // ER_UNKNOWN_STORAGE_ENGINE
+	1296: true, // ER_GET_ERRMSG
+	1347: true, // ER_WRONG_OBJECT
+	1356: true, // ER_VIEW_INVALID
+	1429: true, // ER_CONNECT_TO_FOREIGN_DATA_SOURCE
+	1430: true, // ER_QUERY_ON_FOREIGN_DATA_SOURCE
+	1431: true, // ER_FOREIGN_DATA_SOURCE_DOESNT_EXIST
+	1432: true, // ER_FOREIGN_DATA_STRING_INVALID_CANT_CREATE
+	1433: true, // ER_FOREIGN_DATA_STRING_INVALID
+	1449: true, // ER_NO_SUCH_USER, of a definer
+	1459: true, // ER_TABLE_NEEDS_UPGRADE
+	1707: true, // ER_TABLE_NEEDS_REBUILD
+	1812: true, // ER_TABLESPACE_MISSING
+	1814: true, // ER_TABLESPACE_DISCARDED
+	1877: true, // ER_TABLE_CORRUPT
+	1932: true, // MariaDB's ER_NO_SUCH_TABLE_IN_ENGINE
+	3185: true, // ER_CANNOT_FIND_KEY_IN_KEYRING
+	3554: true, // ER_NO_SYSTEM_TABLE_ACCESS
+}
+
 // tableError puts the sentinel in front of a server error that has one.
 func tableError(err error) error {
+	if unreadable[Code(err)] {
+		return fmt.Errorf("%w: %w", schema.ErrUnreadable, err)
+	}
 	switch Code(err) {
 	case CodeNoSuchTable, CodeBadDB:
 		return fmt.Errorf("%w: %w", schema.ErrNoTable, err)

@@ -230,7 +230,9 @@ func (k *keeper) found(ctx context.Context, l history.Log, s source.Session, at 
 	k.p.tracker.Reset(false)
 	if c, ok := s.Tables.(schema.Catalogue); ok {
 		var err error
-		if unknown, err = k.p.tracker.LoadAll(ctx, c, k.p.names.Load().wants, at.Position); err != nil {
+		if unknown, err = k.p.tracker.LoadAll(ctx, c, k.p.names.Load().wants, at.Position); errors.Is(err, schema.ErrNoForesight) {
+			k.p.o.Logger.Warn("nothing is known for certain of the tables at the start position; they are read from the source when they are needed", "reason", err)
+		} else if err != nil {
 			return err
 		}
 	}

@@ -14,14 +14,23 @@ var (
 	// ErrNoPrivilege: the user may not see the table (MySQL error 1142).
 	ErrNoPrivilege = errors.New("no privilege to read the table's definition")
 
+	// ErrUnreadable: the server cannot show the table, but others: a file of it is
+	// missing or damaged, or its storage engine is not there.
+	ErrUnreadable = errors.New("the source cannot read the table's definition")
+
 	// ErrMismatch: no known definition fits the rows. See MismatchError.
 	ErrMismatch = errors.New("definition does not fit the rows")
 )
 
+// ErrNoForesight says that the log ahead of the stream cannot be looked at: it has more
+// changes of tables than are kept, or is gone though the stream goes on. No definition
+// that is read counts as certain then. Live.Ahead returns it as well.
+var ErrNoForesight = errors.New("it is not known what stands ahead in the log")
+
 // IsAboutTable reports whether an error is one of these: about one table, and not
 // about the connection to the source.
 func IsAboutTable(err error) bool {
-	return errors.Is(err, ErrNoTable) || errors.Is(err, ErrNoPrivilege) || errors.Is(err, ErrMismatch)
+	return errors.Is(err, ErrNoTable) || errors.Is(err, ErrNoPrivilege) || errors.Is(err, ErrUnreadable) || errors.Is(err, ErrMismatch)
 }
 
 // MismatchError explains an ErrMismatch.

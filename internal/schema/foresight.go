@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,10 +15,13 @@ import (
 // no definition that is read counts as certain.
 const maxForeseen = 100_000
 
+var errTooMuch = fmt.Errorf("%w: more than %d changes of tables", ErrNoForesight, maxForeseen)
+
 // foresight knows the changes of tables that stand in the log ahead of the stream.
 type foresight struct {
 	from, to binlog.Position // the part of the log that was read; zero when none was
 	changes  []foreseen      // in order
+	full     binlog.Position // before it there is no use in reading on: it would be too much
 	mode     ddl.Server
 }
 
@@ -43,8 +47,15 @@ func (f *foresight) extend(ctx context.Context, l Live, from, to binlog.Position
 	if to.Compare(f.to) <= 0 {
 		return nil
 	}
+	if from.Compare(f.full) < 0 {
+		return errTooMuch
+	}
 	read := len(f.changes)
 	if err := l.Ahead(ctx, f.to, to, f.add); err != nil {
+		if errors.Is(err, errTooMuch) {
+			f.full = f.changes[len(f.changes)/2].at
+		}
+		clear(f.changes[read:])
 		f.changes = f.changes[:read]
 		return fmt.Errorf("read ahead from %s to %s: %w", f.to, to, err)
 	}
@@ -62,7 +73,7 @@ func (f *foresight) add(s Statement) error {
 		f.changes = append(f.changes, foreseen{at: s.Position, text: s.SQL})
 	}
 	if len(f.changes) > maxForeseen {
-		return fmt.Errorf("more than %d changes of tables", maxForeseen)
+		return errTooMuch
 	}
 	return nil
 }

@@ -17,9 +17,10 @@ import (
 type sourceWithLog struct {
 	live
 	statements []string
-	aheads     int    // calls of Ahead
-	reads      int    // statements given
-	during     func() // called when a definition is read, once
+	errs       map[string]error // of a schema, which is there for that, or a table
+	aheads     int              // calls of Ahead
+	reads      int              // statements given
+	during     func()           // called when a definition is read, once
 }
 
 func at(offset int64) binlog.Position { return binlog.Position{File: "bin.000001", Offset: offset} }
@@ -29,6 +30,9 @@ func (s *sourceWithLog) End(context.Context) (binlog.Position, error) {
 }
 
 func (s *sourceWithLog) LoadTable(ctx context.Context, schema, table string) (string, error) {
+	if err := s.errs[schema+"."+table]; err != nil {
+		return "", err
+	}
 	text, err := s.live.LoadTable(ctx, schema, table)
 	if f := s.during; f != nil {
 		s.during = nil
@@ -53,10 +57,19 @@ func (s *sourceWithLog) Ahead(_ context.Context, from, to binlog.Position, each 
 }
 
 func (s *sourceWithLog) Charsets(context.Context) (map[string]string, error) {
-	return map[string]string{"d": "latin1", "mysql": "utf8mb4"}, nil
+	all := map[string]string{"d": "latin1", "mysql": "utf8mb4"}
+	for name := range s.errs {
+		if !strings.Contains(name, ".") {
+			all[name] = "latin1"
+		}
+	}
+	return all, nil
 }
 
 func (s *sourceWithLog) TableNames(_ context.Context, schema string) ([]string, error) {
+	if err := s.errs[schema]; err != nil {
+		return nil, err
+	}
 	var names []string
 	for name := range s.tables {
 		if d, t, _ := strings.Cut(name, "."); d == schema {
@@ -222,6 +235,56 @@ func TestLoadAll(t *testing.T) {
 		if l := tracker.Layouts("d", name); len(l) != 1 || layout(l[0].Table) != want {
 			t.Errorf("%s is %v", name, l)
 		}
+	}
+}
+
+// TestLoadAllWithTrouble: what cannot be read of a schema, or of a table, is no reason
+// not to begin. It is in doubt.
+func TestLoadAllWithTrouble(t *testing.T) {
+	s := &sourceWithLog{live: live{tables: map[string]string{"d.fine": "CREATE TABLE `fine` (`a` int(11))", "d.broken": ""}}}
+	s.errs = map[string]error{"d": nil, "secret": ErrNoPrivilege, "d.broken": ErrUnreadable}
+	tracker := NewTracker(s, Options{LowerCaseTableNames: 2})
+	if _, err := tracker.LoadAll(t.Context(), s, func(_, _ string) bool { return true }, at(50)); err != nil {
+		t.Fatal(err)
+	}
+	if l := tracker.Layouts("", ""); len(l) != 1 || l[0].Table.Name != "fine" {
+		t.Errorf("known are %v", l)
+	}
+	for name, want := range map[ddl.Name]bool{{Schema: "d", Table: "broken"}: true, {Schema: "secret", Table: "x"}: true, {Schema: "d", Table: "x"}: false} {
+		if got := tracker.doubtful(name); got != want {
+			t.Errorf("%s is doubtful: %v", name, got)
+		}
+	}
+}
+
+// TestGarbageAhead: what a statement that is not understood has dropped may be there.
+func TestGarbageAhead(t *testing.T) {
+	s := &sourceWithLog{live: live{tables: map[string]string{}}, statements: []string{"FROB TABLE 'x T y"}}
+	tracker := NewTracker(s, Options{})
+	if _, err := tracker.LoadAll(t.Context(), s, func(_, _ string) bool { return true }, at(50)); err != nil || !tracker.doubtful(ddl.Name{Schema: "d", Table: "t"}) {
+		t.Errorf("%v, or it is not doubtful", err)
+	}
+}
+
+// TestTooMuchAhead: more changes of tables ahead than are kept concern the tables, and
+// do not stop the stream. The log is not read again for each of them.
+func TestTooMuchAhead(t *testing.T) {
+	s := &sourceWithLog{live: live{tables: map[string]string{"d.t": "CREATE TABLE `t` (`a` int(11))"}}, statements: make([]string, maxForeseen+1)}
+	for i := range s.statements {
+		s.statements[i] = "DROP TABLE u"
+	}
+	tracker := NewTracker(s, Options{})
+	if _, err := tracker.LoadAll(t.Context(), s, func(_, _ string) bool { return true }, at(50)); !errors.Is(err, ErrNoForesight) || tracker.complete {
+		t.Errorf("%v, or all is known", err)
+	}
+	for i := range uint64(3) {
+		if _, err := tracker.Table(t.Context(), "d", "t", tableMap(i, plain), at(50)); !errors.Is(err, ErrMismatch) || s.aheads != 1 {
+			t.Errorf("%v after %d reads of the log", err, s.aheads)
+		}
+	}
+	half := at(100 * (maxForeseen/2 + 100))
+	if table, err := tracker.Table(t.Context(), "d", "t", tableMap(9, plain), half); err != nil || s.aheads != 2 {
+		t.Errorf("further on: %v, %v after %d reads of the log", table, err, s.aheads)
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 // Loader reads table definitions from the live source, as SHOW CREATE TABLE
-// prints them. It returns errors that match ErrNoTable and ErrNoPrivilege.
+// prints them. It returns errors that match ErrNoTable, ErrNoPrivilege and
+// ErrUnreadable.
 type Loader interface {
 	LoadTable(ctx context.Context, schema, table string) (createSQL string, err error)
 }
@@ -44,6 +45,7 @@ type Catalogue interface {
 	// Charsets returns the default character set of each schema.
 	Charsets(ctx context.Context) (map[string]string, error)
 
-	// TableNames returns the names of the tables of a schema, without views.
+	// TableNames returns the names of the tables of a schema, without views. Its error
+	// matches ErrNoPrivilege when they may not be seen.
 	TableNames(ctx context.Context, schema string) ([]string, error)
 }

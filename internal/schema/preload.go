@@ -18,14 +18,16 @@ var notLogged = []string{"information_schema", "performance_schema", "mysql", "s
 // LoadAll makes the Tracker know the wanted tables of the source as they were at a
 // place of its log, and nothing else. Tables of which that cannot be known are left
 // out; they are looked for again when rows of them come. It returns how many these
-// are.
+// are. After an error that matches ErrNoForesight all are left out.
 func (t *Tracker) LoadAll(ctx context.Context, c Catalogue, want func(schema, table string) bool, at binlog.Position) (unknown int, err error) {
 	t.Reset(false)
 	charsets, err := c.Charsets(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("read the schemas of the source: %w", err)
 	}
-	maps.Copy(t.schemas, charsets)
+	for name, charset := range charsets {
+		t.schemas[t.key(ddl.Name{Schema: name}).Schema] = charset
+	}
 	begin, err := c.End(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("where the log ends: %w", err)
@@ -85,7 +87,9 @@ func (t *Tracker) leave(left []ddl.Name, begin binlog.Position) {
 	born := make(map[ddl.Name]bool)
 	for i := range t.ahead.changes {
 		switch c := &t.ahead.changes[i].change; {
-		case c.Kind == ddl.DropSchema || t.ahead.changes[i].text != "":
+		case t.ahead.changes[i].text != "": // it may be about any table
+			t.complete = false
+		case c.Kind == ddl.DropSchema:
 			t.suspect(ddl.Name{Schema: t.key(c.Table).Schema})
 		case c.Kind == ddl.CreateSchema:
 		case c.Kind == ddl.Create:
@@ -109,6 +113,10 @@ func (t *Tracker) suspect(key ddl.Name) {
 // loadSchema reads the wanted tables of a schema, and returns the names of others.
 func (t *Tracker) loadSchema(ctx context.Context, c Catalogue, schema string, want func(schema, table string) bool, found map[ddl.Name]*definition) (left []ddl.Name, err error) {
 	names, err := c.TableNames(ctx, schema)
+	if IsAboutTable(err) {
+		t.doubts[ddl.Name{Schema: t.key(ddl.Name{Schema: schema}).Schema}] = true
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the tables of %s: %w", schema, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -296,7 +297,12 @@ func (t *Tracker) loadAhead(ctx context.Context, l Live, name ddl.Name, r *rows,
 	if err != nil {
 		return nil, false, fmt.Errorf("where the log ends: %w", err)
 	}
-	if err = t.ahead.extend(ctx, l, at, end); err != nil {
+	unknown := func(why error) error {
+		return &MismatchError{Schema: name.Schema, Table: name.Table, Reason: why.Error()}
+	}
+	if err = t.ahead.extend(ctx, l, at, end); errors.Is(err, ErrNoForesight) {
+		return nil, false, unknown(err)
+	} else if err != nil {
 		return nil, false, err
 	}
 	f := t.ahead.of(name, at, end, t.same)
@@ -311,7 +317,9 @@ func (t *Tracker) loadAhead(ctx context.Context, l Live, name ddl.Name, r *rows,
 	if e != nil {
 		return nil, false, fmt.Errorf("where the log ends: %w", e)
 	}
-	if e := t.ahead.extend(ctx, l, at, after); e != nil {
+	if e := t.ahead.extend(ctx, l, at, after); errors.Is(e, ErrNoForesight) {
+		return nil, false, unknown(e)
+	} else if e != nil {
 		return nil, false, e
 	}
 	if since := t.ahead.of(f.name, end, after, t.same); since.lost != "" || len(since.altered) > 0 || since.name != f.name {
@@ -324,7 +332,7 @@ func (t *Tracker) loadAhead(ctx context.Context, l Live, name ddl.Name, r *rows,
 		err = d.complete(r)
 	}
 	if err != nil {
-		return nil, false, &MismatchError{Schema: name.Schema, Table: name.Table, Reason: err.Error()}
+		return nil, false, unknown(err)
 	}
 	d = d.renamed(name)
 	d.table.Certain = true

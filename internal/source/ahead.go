@@ -49,8 +49,12 @@ func (c catalogue) Ahead(ctx context.Context, from, to binlog.Position, each fun
 	// A GTID set that was configured comes without a place in a file.
 	err := a.seekFrom(ctx, start{position: from, gtid: from.File == ""}, r.event, func(checksum bool) { r.checksum = checksum })
 	err = notLost(err)
-	if err == nil && !r.done {
+	switch {
+	case err == nil && !r.done:
 		return errCutShort
+	case diagnose(err, a.s.o.Instance.User).kind == lostPosition:
+		// It says nothing of the place where the dump is, so it must not look as if.
+		return fmt.Errorf("%w: %v", schema.ErrNoForesight, err)
 	}
 	return err
 }
