@@ -182,6 +182,10 @@ func (g *generator) statement() string {
 	items := make([]string, 1+g.IntN(4))
 	for i := range items {
 		items[i] = g.item(d)
+		if strings.HasPrefix(items[i], "CONVERT") { // with others MySQL 8.0.15 makes odd sizes of blobs, or crashes
+			items = items[i : i+1]
+			break
+		}
 	}
 	return "ALTER TABLE " + name + " " + strings.Join(items, ", ")
 }
