@@ -66,9 +66,13 @@ func compareTable(source, target *session, t *table) (string, error) {
 }
 
 // notCompared are parts of SHOW CREATE TABLE that can differ: the next number, and
-// whether DEFAULT NULL and the collation of a column were once written down, which a
-// server forgets, or makes up, when it writes CREATE TABLE … SELECT into its log.
-var notCompared = regexp.MustCompile(` AUTO_INCREMENT=\d+| DEFAULT NULL|(?m)^(  .*) COLLATE \w+`)
+// whether DEFAULT NULL, the character set and the collation of a column were once
+// written down, which a server forgets, or makes up, when it writes CREATE TABLE …
+// SELECT into its log.
+var (
+	notCompared = regexp.MustCompile(` AUTO_INCREMENT=\d+| DEFAULT NULL`)
+	ofColumn    = regexp.MustCompile(`(?m)^(  .*?) (?:CHARACTER SET|COLLATE) \w+`)
+)
 
 // definitionOf is SHOW CREATE TABLE without these, and the collations of all columns.
 func definitionOf(d *session, n name) (string, error) {
@@ -76,7 +80,10 @@ func definitionOf(d *session, n name) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text := notCompared.ReplaceAllString(rows[0][1], "$1")
+	text := notCompared.ReplaceAllString(rows[0][1], "")
+	for range 2 { // a column may name both
+		text = ofColumn.ReplaceAllString(text, "$1")
+	}
 	if rows, err = d.query(fmt.Sprintf("SELECT IFNULL(collation_name, '-') FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
 		literal(n.schema), literal(n.table))); err != nil {
 		return "", err
