@@ -97,7 +97,7 @@ func h2Path(url string) (string, error) {
 	file, _, _ := strings.Cut(strings.TrimPrefix(url, h2Prefix), ";")
 	file = strings.TrimPrefix(file, "file:")
 	if base := path.Base(file); file == "" || otherH2.MatchString(file) || base == "." || base == "/" || base == ".." {
-		return "", errors.New("want the path of a file behind " + h2Prefix)
+		return "", errors.New("behind " + h2Prefix + " want the path of a file")
 	}
 	if rest, ok := strings.CutPrefix(file, "~/"); ok {
 		home, err := os.UserHomeDir()

@@ -240,7 +240,7 @@ func (k *keeper) found(ctx context.Context, l history.Log, s source.Session, at 
 	err := l.AddSnapshot(ctx, history.Snapshot{At: at, Initial: true, Schemas: image.Texts(), Extra: image.Extra()})
 	if errors.Is(err, history.ErrTooLarge) {
 		k.p.o.Logger.Error("the history of the tables cannot be kept; after a restart or a take-over definitions are read from the source again", "error", err)
-		err = k.noted(err)
+		_ = k.noted(err) // for the statistics
 		return nil
 	}
 	if err != nil {
