@@ -253,7 +253,7 @@ func (p *Pipeline) prepareTracker(ctx context.Context, s source.Session) error {
 	}
 	p.tracker.SetLoader(s.Tables)
 	p.mu.Lock()
-	same := p.begun && p.resumeDDL == p.scannedDDL && p.resume.File == s.Position.File && p.resume.Offset == s.Position.Offset
+	same := p.begun && p.resumeLog != "" && !s.Reset && p.resumeDDL == p.scannedDDL && p.resume.File == s.Position.File && p.resume.Offset == s.Position.Offset
 	p.mu.Unlock()
 	p.tracker.Reset(same)
 	if same {
