@@ -205,7 +205,7 @@ type QuarantineReport struct {
 	Remedy   string   `json:"remedy,omitempty"`
 	SinceMs  int64    `json:"sinceMs"`
 	Position Position `json:"position"` // of the first rows that did not fit
-	Rows     int64    `json:"rows"`     // that did not fit so far
+	Rows     int64    `json:"rows"`     // rows events that did not fit since the instance started
 
 	// Marked says that these rows were delivered with the columns @1, @2, … instead of
 	// being held back.
@@ -237,7 +237,7 @@ const (
 type HistoryReport struct {
 	Kind           string `json:"kind"`
 	Place          string `json:"place,omitempty"` // a path, or an address without credentials
-	Changes        int64  `json:"changes"`         // that are kept
+	Changes        int64  `json:"changes"`         // written since the instance started
 	LastChangeMs   int64  `json:"lastChangeMs,omitempty"`
 	LastSnapshotMs int64  `json:"lastSnapshotMs,omitempty"`
 	Error          string `json:"error,omitempty"` // why it can at present not be written or read

@@ -222,6 +222,11 @@ const FINDINGS = [
   { severity: 'warning', source: '10.20.3.4:3306', text: 'binlog_row_image is MINIMAL', remedy: 'SET GLOBAL binlog_row_image = FULL' },
 ]
 
+function dismiss(q: Request): string {
+  if (!d.dismiss(found(w.instances, number(q), 'instance'), String(q.body.schema), String(q.body.table))) throw notFound('table in quarantine')
+  return 'success'
+}
+
 /** What anybody may call, whatever their role. */
 export const open = [/^\/user\/(login|logout|info)/, /^\/towpath\/me$/]
 
@@ -273,6 +278,7 @@ export const table: [string, RegExp, Handler][] = [
   ['POST', /^\/towpath\/filter\/test$/, (q) => (q.body.names as string[]).map((name) => ({ name, passes: !name.startsWith('mysql.'), why: name.startsWith('mysql.') ? 'black' : 'white', matched: '.*\\..*' }))],
   ['POST', /^\/towpath\/instances\/(\d+)\/seek\/preview$/, () => d.seekPlan(false)],
   ['POST', /^\/towpath\/instances\/(\d+)\/seek$/, () => d.seekPlan(true)],
+  ['POST', /^\/towpath\/instances\/(\d+)\/quarantine\/dismiss$/, dismiss],
   ['GET', /^\/towpath\/instances\/(\d+)\/tables$/, () => d.tables],
   ['GET', /^\/towpath\/(servers|instances)\/(\d+)\/logs$/, () => [{ name: 'canal.log', size: 180_000, modifiedMs: Date.now() }, { name: '2026-11-22/canal.log.gz', size: 92_000, modifiedMs: Date.now() - 86_400_000 }]],
   ['GET', /^\/towpath\/(servers|instances)\/(\d+)\/log$/, (q) => d.log(q.query)],

@@ -94,6 +94,9 @@ export const seekPreview = (id: number, body: SeekParams) =>
   call<SeekPlan>('POST', `/towpath/instances/${id}/seek/preview`, { body, timeoutMs: LONG_MS })
 export const seek = (id: number, body: SeekParams) =>
   call<SeekPlan>('POST', `/towpath/instances/${id}/seek`, { body, timeoutMs: LONG_MS })
+/** dismiss takes a table off the list of those in quarantine. */
+export const dismiss = (id: number, schema: string, table: string) =>
+  call<string>('POST', `/towpath/instances/${id}/quarantine/dismiss`, { body: { schema, table } })
 export const tables = (id: number, schema?: string, table?: string, signal?: Signal) =>
   call<TableReport[] | null>('GET', `/towpath/instances/${id}/tables`, { query: { schema, table }, signal })
 

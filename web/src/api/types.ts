@@ -612,7 +612,12 @@ export interface QuarantineReport {
   remedy?: string
   sinceMs: number
   position: Position
+  /** Events of rows since the instance started. */
   rows: number
+  /** The rows were delivered with the columns @1, @2, …, not held back. */
+  marked?: boolean
+  /** Where the rows flow again, with a gap before. */
+  until?: Position
 }
 
 /** Where an instance keeps what its tables were, and how that goes. */

@@ -1,6 +1,6 @@
 import * as canal from '@/api/canal'
 import * as towpath from '@/api/towpath'
-import type { InstanceSummary } from '@/api/types'
+import type { InstanceSummary, QuarantineReport } from '@/api/types'
 import { confirm } from '@/components/confirm'
 import { toast, toastError } from '@/components/toast'
 import { t } from '@/i18n'
@@ -35,6 +35,12 @@ export async function stop(i: InstanceSummary): Promise<boolean> {
 export async function remove(i: InstanceSummary): Promise<boolean> {
   const sure = await confirm({ title: t('instanceDetail.delete'), target: i.name, text: t('instanceDetail.deleteText'), action: t('common.delete'), danger: true })
   return sure && tried(() => canal.deleteCanalInstance(i.id), t('instanceDetail.deleted'))
+}
+
+/** dismiss takes a table off the list of those in quarantine; no rows are delivered by it. */
+export async function dismiss(i: InstanceSummary, q: QuarantineReport): Promise<boolean> {
+  const sure = await confirm({ title: t('quarantine.dismissTitle'), target: `${q.schema}.${q.table}`, text: t('quarantine.dismissText'), action: t('quarantine.dismiss') })
+  return sure && tried(() => towpath.dismiss(i.id, q.schema, q.table), t('quarantine.dismissed'))
 }
 
 /** release lets another server of the cluster take the instance. */

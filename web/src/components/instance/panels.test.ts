@@ -22,6 +22,30 @@ for (const language of ['en', 'zh'] as const) {
       expect(text).toMatch(language === 'en' ? /and 3 more tables$/ : /另有 3 张表$/)
     })
 
+    it('says what becomes of the rows of a table', () => {
+      const until = { file: 'mysql-bin.000008', offset: 4 }
+      const cases: [Partial<QuarantineReport>, RegExp, RegExp][] = [
+        [{}, /are held back/, /已暂扣/],
+        [{ marked: true }, /columns @1, @2, …/, /以 @1、@2、… 为列名/],
+        [{ until }, /flow again from mysql-bin.000008:4 on.*missing/, /自 mysql-bin.000008:4 起已恢复投递/],
+        [{ until, marked: true }, /with their names from mysql-bin.000008:4 on.*@1/, /自 mysql-bin.000008:4 起已恢复以真实列名投递/],
+      ]
+      for (const [change, en, zh] of cases) {
+        expect(show(QuarantinePanel, { tables: [{ ...orders, ...change }], total: 1 }).text()).toMatch(language === 'en' ? en : zh)
+      }
+    })
+
+    it('lets who may do it dismiss a table', async () => {
+      const tables = [orders, { ...orders, table: 'items' }]
+      expect(show(QuarantinePanel, { tables, total: 2 }).find('button').exists()).toBe(false)
+      const panel = show(QuarantinePanel, { tables, total: 2, mayDismiss: true })
+      const buttons = panel.findAll('button')
+      expect(buttons.map((b) => b.text())).toEqual(language === 'en' ? ['Dismiss', 'Dismiss'] : ['解除', '解除'])
+      expect(buttons[1]?.attributes('aria-label')).toContain('shop.items')
+      await buttons[1]?.trigger('click')
+      expect(panel.emitted('dismiss')).toEqual([[tables[1]]])
+    })
+
     it('says where the history is, and what is wrong with it', () => {
       const well = show(HistoryPanel, { history })
       for (const part of ['MySQL', 'db:3306/tsdb', '1,234']) expect(well.text()).toContain(part)

@@ -1,0 +1,1 @@
+import{Bn as e}from"./error-BJUKfwOa.js";function t(){if(!arguments.length)return[];var t=arguments[0];return e(t)?t:[t]}export{t};
