@@ -237,7 +237,23 @@ func (l fileLog) End(ctx context.Context) (binlog.Position, error) { return l.a.
 // Ahead implements schema.Live. What the files do not have yet is read from the
 // server that writes them.
 func (l fileLog) Ahead(ctx context.Context, from, to binlog.Position, each func(schema.Statement) error) error {
-	r := &aheadReader{to: to, file: from.File, each: each, flavor: l.a.facts.Flavor}
+	r := &aheadReader{to: to, each: each, flavor: l.a.facts.Flavor}
+	if to.File == "" {
+		if err := r.until(from.GTIDSet, to.GTIDSet); err != nil {
+			return err
+		}
+		var err error
+		if r.to, err = l.End(ctx); err != nil {
+			return err
+		}
+	}
+	if from.File == "" {
+		var err error
+		if from, err = l.find(ctx, from.GTIDSet); err != nil {
+			return err
+		}
+	}
+	r.file = from.File
 	for at := from; ; {
 		done, end, err := l.ahead(ctx, r, at)
 		if done || err != nil {
@@ -259,8 +275,21 @@ func (l fileLog) Ahead(ctx context.Context, from, to binlog.Position, each func(
 			return err
 		}
 		c := catalogue{a: &attempt{s: l.a.s, server: server, facts: l.a.asked}}
-		return c.Ahead(ctx, binlog.Position{File: r.file, Offset: end}, to, each)
+		return c.Ahead(ctx, binlog.Position{File: r.file, Offset: end}, r.to, each)
 	}
+}
+
+// find is where the first transaction stands that is not in a set.
+func (l fileLog) find(ctx context.Context, set string) (binlog.Position, error) {
+	if set != "" {
+		found, err := l.a.s.find(ctx, Target{GTIDSet: set}, l.a.folder, l.a.server, l.a.facts)
+		return found.Cursor.Position, err
+	}
+	files, err := l.a.folder.list()
+	if err != nil {
+		return binlog.Position{}, err
+	}
+	return binlog.Position{File: files[0].name, Offset: int64(len(binlog.Magic))}, nil
 }
 
 // ahead reads the rest of a file. done says that the part is over, end is where the

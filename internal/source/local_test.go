@@ -18,6 +18,7 @@ import (
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/config"
+	"github.com/towpath-cdc/towpath/internal/schema"
 	"github.com/towpath-cdc/towpath/internal/testkit/mysqltest"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
@@ -505,6 +506,54 @@ func TestLocalLocate(t *testing.T) {
 	}
 	if _, err = s.Locate(t.Context(), Target{File: "mysql-bin.000009"}); err == nil || !strings.Contains(err.Error(), "does not have the binlog file") {
 		t.Errorf("no such file: %v", err)
+	}
+}
+
+// TestLocalAhead reads statements between sets of transactions, which tell no file.
+func TestLocalAhead(t *testing.T) {
+	log := mysqltest.NewLog("mysql-bin", firstTime)
+	log.DDL(firstTime, "CREATE TABLE t (a int)")
+	log.Transaction(firstTime, []byte{0xfe, 1, 0, 0, 0})
+	log.Rotate(firstTime)
+	log.DDL(firstTime, "ALTER TABLE t ADD b int")
+	log.Rotate(firstTime)
+	log.DDL(firstTime, "DROP TABLE t")
+	b := newBinlogs(t)
+	b.writeAll(log)
+	o := b.options()
+	o.Instance.GTIDMode = true
+	s := New(o)
+	server, err := localEndpoint(&o.Instance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.newLocalAttempt(server)
+	if err := a.inspect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	set := func(n int) binlog.Position {
+		if n == 0 {
+			return binlog.Position{}
+		}
+		return binlog.Position{GTIDSet: fmt.Sprintf("%s:1-%d", mysqltest.SID, n)}
+	}
+	for _, tt := range []struct {
+		from, to binlog.Position
+		want     []string
+	}{
+		{set(0), set(4), []string{"CREATE TABLE t (a int)", "ALTER TABLE t ADD b int", "DROP TABLE t"}},
+		{set(1), set(3), []string{"ALTER TABLE t ADD b int"}},
+		{set(2), log.End(), []string{"ALTER TABLE t ADD b int", "DROP TABLE t"}},
+		{set(3), set(3), nil},
+	} {
+		var got []string
+		err := fileLog{a}.Ahead(t.Context(), tt.from, tt.to, func(st schema.Statement) error {
+			got = append(got, st.SQL)
+			return nil
+		})
+		if err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("from %v to %v: %q, %v", tt.from, tt.to, got, err)
+		}
 	}
 }
 
