@@ -106,6 +106,8 @@ func TestTableAsItWas(t *testing.T) {
 		{"primary key added", "CREATE TABLE `t` (`a` int(11) NOT NULL, `b` int(11), PRIMARY KEY (`a`))", []string{"ALTER TABLE t ADD PRIMARY KEY (a)"}, tableMap(1, plain, plain), "a int(11), b int(11)"},
 		{"primary key dropped", two, []string{"ALTER TABLE t DROP PRIMARY KEY"}, tableMap(1, plain, plain), "the columns of its primary key: cannot be known"},
 		{"converted", two, []string{"ALTER TABLE t CONVERT TO CHARACTER SET utf8"}, tableMap(1, plain, plain), "the character sets of its columns: cannot be known"},
+		{"default character set", "CREATE TABLE `t` (`a` int(11), `b` int(11)) DEFAULT CHARSET=utf8", []string{"ALTER TABLE t ADD b int", "ALTER TABLE t DEFAULT CHARSET utf8"}, tableMap(1, plain), "a int(11)"},
+		{"default character set that a column takes", "CREATE TABLE `t` (`a` int(11), `b` text) DEFAULT CHARSET=utf8", []string{"ALTER TABLE t ADD b text", "ALTER TABLE t DEFAULT CHARSET utf8"}, tableMap(1, plain), "its default character set: cannot be known"},
 		{"renamed table", "u:" + two, []string{"RENAME TABLE t TO u"}, tableMap(1, plain, plain), "a int(11), b int(11)"},
 		{"swapped tables", "old:" + two, []string{"RENAME TABLE t TO old, new TO t"}, tableMap(1, plain, plain), "a int(11), b int(11)"},
 		{"dropped", "", []string{"DROP TABLE t"}, tableMap(1, plain, plain), "it is dropped at bin.000001:100"},

@@ -18,10 +18,19 @@ var errUnknowable = errors.New("cannot be known")
 // have been anywhere. The type of a column that a statement has changed is left "".
 func (d *definition) undo(statements [][]ddl.Item) (*definition, error) {
 	before := d.clone()
+	charset := true // the default character set is known
 	for _, items := range slices.Backward(statements) {
-		if err := before.undoStatement(items); err != nil {
+		err := before.undoStatement(items)
+		if !charset && slices.ContainsFunc(items, takesCharset) {
+			err = fmt.Errorf("its default character set: %w", errUnknowable)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s.%s as it was before: %w", d.table.Schema, d.table.Name, err)
 		}
+		charset = charset && !slices.ContainsFunc(items, func(i ddl.Item) bool { return i.Kind == ddl.SetCharset })
+	}
+	if !charset {
+		before.charset = ""
 	}
 	before.markKeys()
 	return before, nil
@@ -54,6 +63,16 @@ func (d *definition) undoStatement(items []ddl.Item) error {
 	d.table.Columns = append(columns, hidden...)
 	d.undoKeys(items, old)
 	return nil
+}
+
+// takesCharset reports whether an item makes a column that takes the default character
+// set of its table.
+func takesCharset(i ddl.Item) bool {
+	if i.Kind != ddl.AddColumn && i.Kind != ddl.ChangeColumn || i.Column.Type.Charset != "" {
+		return false
+	}
+	f := declared(i.Column.Type).family
+	return f == text || f == enum || f == set
 }
 
 // knowable fails for items that leave no trace of what was before.
