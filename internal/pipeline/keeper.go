@@ -294,7 +294,19 @@ func (k *keeper) apply(ctx context.Context, st schema.Statement) error {
 }
 
 func (k *keeper) append(ctx context.Context, c history.Change) error {
-	if err := k.noted((*k.log.Load()).Append(ctx, c)); err != nil {
+	l := *k.log.Load()
+	err := k.noted(l.Append(ctx, c))
+	if errors.Is(err, history.ErrTooLarge) {
+		k.p.o.Logger.Error("the history of the tables cannot be kept and is removed, because without this statement it would be wrong; "+
+			"until the next snapshot definitions are read from the source again after a restart or a take-over", "position", c.At.String(), "error", err)
+		k.writing.Wait() // else an older snapshot could come behind that
+		if err = k.clear(ctx, l); err == nil {
+			k.unsaved++
+			k.due.Store(true)
+			return nil
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("write a change of tables to the history, without which nothing behind it is handed on: %w", err)
 	}
 	k.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/towpath-cdc/towpath/internal/history"
@@ -137,6 +138,34 @@ func (r *reader) begin(t *testing.T, from int) {
 	r.rig.stop()
 	if err := r.rig.p.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// full is a history with no room for more changes.
+type full struct{ history.Log }
+
+func (full) Append(context.Context, history.Change) error { return history.ErrTooLarge }
+
+// TestNoRoomForChanges: the stream goes on without a history rather than stand still,
+// and nothing is left that would be taken for one.
+func TestNoRoomForChanges(t *testing.T) {
+	p := newPast(t, false, 0, changingTables)
+	want := (&reader{past: p, open: sqliteHistory(t)}).read(t, 1, len(p.events), true, nil)
+	open := sqliteHistory(t)
+	r := &reader{past: p, open: func(ctx context.Context) (history.Log, error) {
+		l, err := open(ctx)
+		return full{l}, err
+	}}
+	r.compareFrom(t, "without room", 1, r.read(t, 1, len(p.events), true, nil), want)
+	if !strings.Contains(r.rig.log.String(), "cannot be kept and is removed") {
+		t.Error("the log says nothing of it")
+	}
+	far := slices.Index(p.lines, "query d DROP TABLE u")
+	r.open = open
+	for offset, g := range r.read(t, far, len(p.events), false, nil) {
+		if !slices.Equal(g, want[offset]) {
+			t.Errorf("afterwards: at %d got %q, want %q", offset, g, want[offset])
+		}
 	}
 }
 
