@@ -121,7 +121,7 @@ func (p *pastCheck) place() string {
 
 // remedy says what makes a history readable.
 func (p *pastCheck) remedy(err error) string {
-	const without = "the instance does not start without it"
+	const without = "the instance reads nothing without it, and tries again"
 	var damaged *zkstore.DamagedError
 	switch h := &p.in.History; {
 	case errors.As(err, &damaged):
