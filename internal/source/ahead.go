@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/charset"
@@ -21,9 +22,6 @@ type catalogue struct {
 // errCutShort says that a server has ended a dump before it came to the end of a part.
 var errCutShort = errors.New("the server ended the dump before the end of what was asked for")
 
-// errUnreadable says that a server does not give a part of its log.
-var errUnreadable = errors.New("the server does not give that part of its log")
-
 // Ahead implements schema.Live.
 func (c catalogue) Ahead(ctx context.Context, from, to binlog.Position, each func(schema.Statement) error) error {
 	a := c.a.s.asideOf(c.a.server, "ahead")
@@ -36,7 +34,9 @@ func (c catalogue) Ahead(ctx context.Context, from, to binlog.Position, each fun
 		a.avoidTwins(ctx)
 		_ = a.conn.Close()
 	}
-	r := &aheadReader{to: to, file: from.File, each: each, flavor: a.facts.Flavor}
+	r := &aheadReader{to: to, file: from.File, each: each, flavor: a.facts.Flavor, told: time.Now(), tell: func(at binlog.Position) {
+		c.a.s.log.InfoContext(ctx, "reading ahead in the log for statements that change tables; nothing is delivered meanwhile", "at", at.String(), "to", to.String())
+	}}
 	if to.File == "" {
 		var err error
 		if err = r.until(from.GTIDSet, to.GTIDSet); err != nil {
@@ -48,7 +48,6 @@ func (c catalogue) Ahead(ctx context.Context, from, to binlog.Position, each fun
 	}
 	// A GTID set that was configured comes without a place in a file.
 	err := a.seekFrom(ctx, start{position: from, gtid: from.File == ""}, r.event, func(checksum bool) { r.checksum = checksum })
-	err = notLost(err)
 	switch {
 	case err == nil && !r.done:
 		return errCutShort
@@ -59,20 +58,11 @@ func (c catalogue) Ahead(ctx context.Context, from, to binlog.Position, each fun
 	return err
 }
 
-// notLost keeps the answer that a part of the log cannot be had from being taken for
-// the loss of the place at which the stream is.
-func notLost(err error) error {
-	if mysql.Code(err) == mysql.CodeMasterFatal || errors.Is(err, ErrPositionPurged) {
-		return fmt.Errorf("%w: %v", errUnreadable, err)
-	}
-	return err
-}
-
 // maxStatement bounds a statement that MariaDB has compressed, in bytes: its
 // largest packet.
 const maxStatement = 1 << 30
 
-// aheadReader gives the statements of a part of the log. It is a pure function of
+// aheadReader gives the statements of a part of the log. But for tell it is a pure function of
 // the events it is given.
 type aheadReader struct {
 	to       binlog.Position
@@ -84,6 +74,10 @@ type aheadReader struct {
 	gtid     string          // of the transaction at hand
 	idle     binlog.Position // where the last heartbeat was, when nothing came behind it
 	done     bool            // the part is over
+
+	events int                   // that came
+	told   time.Time             // when tell was called last
+	tell   func(binlog.Position) // is told now and then how far the reading is; nil when nobody wants to know
 
 	// The part is also over when all transactions of want have come; nil when it ends
 	// at a place only. seen are those before it and in it.
@@ -102,8 +96,21 @@ func (r *aheadReader) until(from, to string) (err error) {
 // event takes the next event and reports whether the part is over.
 func (r *aheadReader) event(ev []byte) (done bool, err error) {
 	r.done, err = r.next(ev)
+	if r.events++; r.events%eventsToTell == 0 && r.tell != nil && time.Since(r.told) > timeToTell {
+		r.told = time.Now()
+		if h, err := binlog.ParseHeader(ev); err == nil {
+			r.tell(binlog.Position{File: r.file, Offset: h.Start()})
+		}
+	}
 	return r.done, err
 }
+
+// A reading that takes long says how far it is: after so much time, looked at after
+// so many events.
+const (
+	timeToTell   = 10 * time.Second
+	eventsToTell = 10_000
+)
 
 func (r *aheadReader) next(ev []byte) (done bool, err error) {
 	h, err := binlog.ParseHeader(ev)

@@ -28,7 +28,6 @@ func TestDiagnose(t *testing.T) {
 		{server(1236, "Error: connecting slave requested to start from GTID 0-1-5, which is not in the master's binlog"), lostPosition, ""},
 		{server(1236, "Could not find GTID state requested by slave in any binlog files. Probably the slave state is too old and required binlog files have been purged."), lostPosition, ""},
 		{server(1236, "Slave has more GTIDs than the master has, using the master's SERVER_UUID."), lostPosition, ""},
-		{notLost(server(1236, "Could not find first log file name in binary log index file")), transient, ""},
 		{server(1236, "A slave with the same server_uuid/server_id as this slave has connected to the master"), transient, "slaveId"},
 		{server(4052, "A slave with the same server_uuid/server_id is already connected"), transient, "slaveId"},
 		{server(1236, "Binary log is not open"), operator, "log_bin"},
