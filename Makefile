@@ -23,7 +23,7 @@ demo: ## the product at work on a real database
 test: ## all checks and tests, on real servers and clients
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build lint web
-	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -race -timeout 25m ./...
+	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -race -timeout 40m ./...
 
 lint: ## formatting, vet, staticcheck, tidy module files
 	@scripts/lint
