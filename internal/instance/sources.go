@@ -47,7 +47,7 @@ func (i *Instance) openMembers() error {
 		}
 		m.source = source.New(source.Options{
 			Instance: m.config, Handler: m.pipeline, Stored: m.stored, Resume: m.pipeline.Resume, Logger: log,
-			TableHistory: i.o.Config.History.Kind != config.HistoryOff})
+			TableHistory: i.o.Config.History.Kind == config.HistoryMySQL}) // Canal goes by time in its tables
 		i.members = append(i.members, m)
 	}
 	return nil
