@@ -39,15 +39,15 @@ func (s *Store) update(ctx context.Context, what string, plan func(*draft) error
 func (s *Store) updated(ctx context.Context, plan func(*draft) error) error {
 	ctx, release := s.bind(ctx)
 	defer release()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	select {
 	case <-s.writing:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	defer func() { s.writing <- struct{}{} }()
+	if ctx.Err() != nil { // also when the turn came at the same time
+		return context.Cause(ctx)
+	}
 	for round := 1; ; round++ {
 		d, err := s.plan(ctx, plan)
 		if err != nil || !d.dirty() {
