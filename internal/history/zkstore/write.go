@@ -45,7 +45,10 @@ func (s *Store) updated(ctx context.Context, plan func(*draft) error) error {
 		return context.Cause(ctx)
 	}
 	defer func() { s.writing <- struct{}{} }()
-	if ctx.Err() != nil { // also when the turn came at the same time
+	switch { // also when the turn came at the same time, and before the one context has told the other
+	case s.life.Err() != nil:
+		return context.Cause(s.life)
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
 	for round := 1; ; round++ {
