@@ -249,6 +249,10 @@ try {
     await page.getByText('This server is not running').first().waitFor()
     await press('luna', 'Start', 'Start')
     await row('luna').getByText('Running', { exact: true }).waitFor()
+    await go('/canalServer/canalInstances') // kaven has it, before its list is asked for
+    await row('itkaven').getByRole('link', { name: 'kaven', exact: true }).waitFor({ timeout: 60_000 })
+    await row('itkaven').getByText('Running', { exact: true }).waitFor({ timeout: 60_000 })
+    await go('/canalServer/nodeServers')
     await press('kaven', 'Instances')
     const dialog = page.getByRole('dialog', { name: 'Instances of kaven' })
     await dialog.getByText('Running', { exact: true }).waitFor()
