@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/towpath-cdc/towpath/internal/sqldb"
 )
 
 // Limits of what a call returns.
@@ -50,7 +52,7 @@ func (db *DB) AuditTrail(ctx context.Context, q AuditQuery) ([]AuditRecord, erro
 	args = append(args, min(limit, auditMost))
 	var all []AuditRecord
 	err := db.read(ctx, func(ctx context.Context) (err error) {
-		all, err = collect(ctx, db.sql, scanAudit, "SELECT id, at_ms, username, address, action, kind, target_id, target, ok, detail FROM towpath_audit WHERE "+
+		all, err = sqldb.Collect(ctx, db.sql, scanAudit, "SELECT id, at_ms, username, address, action, kind, target_id, target, ok, detail FROM towpath_audit WHERE "+
 			where+" ORDER BY id DESC LIMIT ?", args...)
 		return err
 	})

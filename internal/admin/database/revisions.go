@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/towpath-cdc/towpath/internal/sqldb"
 )
 
 // revisionsMost is how many revisions of one text are listed; all are kept.
@@ -70,7 +72,7 @@ func (db *DB) Revisions(ctx context.Context, kind string, targetID int64) ([]Rev
 	}
 	var all []Revision
 	err := db.read(ctx, func(ctx context.Context) (err error) {
-		all, err = collect(ctx, db.sql, scanRevision, "SELECT "+revisionColumns+" FROM towpath_revision WHERE kind = ? AND target_id = ? ORDER BY id DESC LIMIT ?", kind, targetID, revisionsMost)
+		all, err = sqldb.Collect(ctx, db.sql, scanRevision, "SELECT "+revisionColumns+" FROM towpath_revision WHERE kind = ? AND target_id = ? ORDER BY id DESC LIMIT ?", kind, targetID, revisionsMost)
 		return err
 	})
 	if err != nil {

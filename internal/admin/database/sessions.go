@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/towpath-cdc/towpath/internal/sqldb"
 )
 
 // maxSessions is how many log-ins there are at most, as in Canal. One more ends
@@ -67,7 +69,7 @@ func (db *DB) SessionByHash(ctx context.Context, hash string) (Session, error) {
 func (db *DB) SessionsOf(ctx context.Context, userID int64) ([]Session, error) {
 	var all []Session
 	err := db.read(ctx, func(ctx context.Context) (err error) {
-		all, err = collect(ctx, db.sql, scanSession, "SELECT "+sessionColumns+" FROM towpath_session WHERE user_id = ? ORDER BY seen_at DESC", userID)
+		all, err = sqldb.Collect(ctx, db.sql, scanSession, "SELECT "+sessionColumns+" FROM towpath_session WHERE user_id = ? ORDER BY seen_at DESC", userID)
 		return err
 	})
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/towpath-cdc/towpath/internal/sqldb"
 )
 
 // Ages of the snapshot.
@@ -145,16 +147,16 @@ func (db *DB) load(ctx context.Context, old *View) (*View, error) {
 	if old != nil && old.generation == s.generation && old.fingerprint == s.fingerprint {
 		return old, nil
 	}
-	if s.clusters, err = collect(ctx, db.sql, scanCluster, "SELECT "+clusterColumns+" FROM canal_cluster ORDER BY id"); err != nil {
+	if s.clusters, err = sqldb.Collect(ctx, db.sql, scanCluster, "SELECT "+clusterColumns+" FROM canal_cluster ORDER BY id"); err != nil {
 		return nil, err
 	}
-	if s.servers, err = collect(ctx, db.sql, scanServer, "SELECT "+serverColumns+" FROM canal_node_server ORDER BY id"); err != nil {
+	if s.servers, err = sqldb.Collect(ctx, db.sql, scanServer, "SELECT "+serverColumns+" FROM canal_node_server ORDER BY id"); err != nil {
 		return nil, err
 	}
-	if s.configs, err = collect(ctx, db.sql, scanConfig, "SELECT "+configColumns+" FROM canal_config ORDER BY id"); err != nil {
+	if s.configs, err = sqldb.Collect(ctx, db.sql, scanConfig, "SELECT "+configColumns+" FROM canal_config ORDER BY id"); err != nil {
 		return nil, err
 	}
-	if s.instances, err = collect(ctx, db.sql, scanInstance, "SELECT "+instanceColumns+" FROM canal_instance_config ORDER BY id"); err != nil {
+	if s.instances, err = sqldb.Collect(ctx, db.sql, scanInstance, "SELECT "+instanceColumns+" FROM canal_instance_config ORDER BY id"); err != nil {
 		return nil, err
 	}
 	s.index(old)

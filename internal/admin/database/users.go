@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/towpath-cdc/towpath/internal/sqldb"
 )
 
 // UpgradedHash stands in canal_user.password once a password is kept better in
@@ -35,7 +37,7 @@ func scanUser(scan func(...any) error) (User, error) {
 func (db *DB) Users(ctx context.Context) ([]User, error) {
 	var all []User
 	err := db.read(ctx, func(ctx context.Context) (err error) {
-		all, err = collect(ctx, db.sql, scanUser, userQuery+" ORDER BY u.id")
+		all, err = sqldb.Collect(ctx, db.sql, scanUser, userQuery+" ORDER BY u.id")
 		return err
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/history"
+	"github.com/towpath-cdc/towpath/internal/sqldb"
 )
 
 const changeColumns = "id, destination, binlog_file, binlog_offest, binlog_master_id, binlog_timestamp, use_schema, sql_schema, sql_table, sql_text, sql_type, extra"
@@ -85,7 +86,7 @@ func (s *Store) changes(ctx context.Context, q querier, where string, args ...an
 // changeRows reads rows with their extra in full. They may be of another
 // destination: in MySQL names of different case are equal.
 func (s *Store) changeRows(ctx context.Context, q querier, where string, args ...any) ([]changeRow, error) {
-	rows, err := collect(ctx, q, scanChange, "SELECT "+changeColumns+" FROM meta_history WHERE "+where, args...)
+	rows, err := sqldb.Collect(ctx, q, scanChange, "SELECT "+changeColumns+" FROM meta_history WHERE "+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read meta_history: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/history"
+	"github.com/towpath-cdc/towpath/internal/sqldb"
 )
 
 // initialPlace is where Canal has the snapshot that a history begins with
@@ -78,7 +79,7 @@ func (s *Store) snapshots(ctx context.Context, q querier) ([]history.Snapshot, e
 }
 
 func (s *Store) snapshotRows(ctx context.Context, q querier, where string, args ...any) ([]snapshotRow, error) {
-	rows, err := collect(ctx, q, scanSnapshot, "SELECT id, destination, binlog_file, binlog_offest, binlog_master_id, binlog_timestamp, extra FROM meta_snapshot WHERE "+where+" ORDER BY id", args...)
+	rows, err := sqldb.Collect(ctx, q, scanSnapshot, "SELECT id, destination, binlog_file, binlog_offest, binlog_master_id, binlog_timestamp, extra FROM meta_snapshot WHERE "+where+" ORDER BY id", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read meta_snapshot: %w", err)
 	}
