@@ -101,7 +101,32 @@ func (d *folder) list() ([]logFile, error) {
 		}
 		return strings.Compare(a.name, b.name)
 	})
+	if last := len(files) - 1; last > 0 && !begun(filepath.Join(d.dir, files[last].name)) {
+		files = files[:last]
+	}
 	return files, nil
+}
+
+// begun reports whether a file has its first event. The newest one may be just being
+// made, and then there is nothing to be read in it. Whatever else is wrong with it is
+// told when it is opened.
+func begun(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [len(binlog.Magic) + binlog.HeaderSize]byte
+	n, err := io.ReadFull(f, head[:])
+	if err != nil {
+		return !strings.HasPrefix(binlog.Magic, string(head[:min(n, len(binlog.Magic))]))
+	}
+	h, err := binlog.ParseHeader(head[len(binlog.Magic):])
+	if err != nil || h.EventSize > maxDescription {
+		return true
+	}
+	info, err := f.Stat()
+	return err != nil || info.Size() >= int64(len(binlog.Magic))+int64(h.EventSize)
 }
 
 // choose finds the only series of binlog files. Other programs number files too
@@ -157,8 +182,6 @@ func (d *folder) after(name string) (*logFile, error) {
 		switch f := &files[i]; {
 		case f.number == number:
 			there = true
-		case f.number == number+1 && f.size < int64(len(binlog.Magic)):
-			return nil, nil // it is just being made
 		case f.number == number+1:
 			return f, nil
 		case f.number > number+1:
@@ -276,8 +299,13 @@ func (d *folder) End(ctx context.Context, _ bool) (binlog.Position, error) {
 	if err != nil {
 		return binlog.Position{}, err
 	}
-	newest := files[len(files)-1].name
-	p, _, err := d.scan(ctx, newest, limit{})
+	var p binlog.Position
+	for n := len(files) - 1; n >= 0; n-- {
+		if p, _, err = d.scan(ctx, files[n].name, limit{}); err != nil || p.Offset > int64(len(binlog.Magic)) || p.GTIDSet != "" {
+			break
+		}
+		// The newest file may not tell yet which transactions are before it.
+	}
 	return p, err
 }
 

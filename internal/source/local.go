@@ -255,13 +255,13 @@ func (l fileLog) Ahead(ctx context.Context, from, to binlog.Position, each func(
 	}
 	r.file = from.File
 	for at := from; ; {
-		done, end, err := l.ahead(ctx, r, at)
-		if done || err != nil {
+		next, err := l.a.folder.after(r.file) // before the reading: a file grows until there is one after it
+		if err != nil {
 			return err
 		}
-		next, err := l.a.folder.after(r.file)
+		done, end, err := l.ahead(ctx, r, at)
 		switch {
-		case err != nil:
+		case done || err != nil:
 			return err
 		case next != nil:
 			r.file = next.name

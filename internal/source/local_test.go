@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -554,6 +555,81 @@ func TestLocalAhead(t *testing.T) {
 		if err != nil || !slices.Equal(got, tt.want) {
 			t.Errorf("from %v to %v: %q, %v", tt.from, tt.to, got, err)
 		}
+	}
+}
+
+// TestLocalBegun looks for places while the server begins a file: what it has written of
+// it may end anywhere, and does not yet say which transactions are in the files before.
+func TestLocalBegun(t *testing.T) {
+	log := mysqltest.NewLog("mysql-bin", firstTime)
+	log.DDL(firstTime, "CREATE TABLE t (a int)")
+	log.Rotate(firstTime)
+	log.Transaction(firstTime, []byte{0xfe, 1, 0, 0, 0})
+	second := log.End()
+	log.Transaction(firstTime, []byte{0xfe, 1, 0, 0, 0})
+	end := log.End()
+	log.Rotate(firstTime)
+	b := newBinlogs(t)
+	b.writeAll(log)
+	o := b.options()
+	o.Instance.GTIDMode = true
+	s := New(o)
+	want := binlog.Position{File: names[1], Offset: second.Offset, GTIDSet: fmt.Sprintf("%s:1-2", mysqltest.SID)}
+	begun := content(log, names[2])
+	for n := range len(begun) + 1 {
+		b.write(names[2], begun[:n])
+		found, err := s.Locate(t.Context(), Target{GTIDSet: want.GTIDSet})
+		if p := found.Cursor.Position; err != nil || p.File != want.File || p.Offset != want.Offset || p.GTIDSet != want.GTIDSet {
+			t.Fatalf("%d bytes of the newest file: found %v, want %v; %v", n, p, want, err)
+		}
+		if p := found.End; p.GTIDSet != log.GTIDs() || n < len(begun) && (p.File != end.File || p.Offset != end.Offset) {
+			t.Fatalf("%d bytes of the newest file: the log ends at %v, want %v", n, p, end)
+		}
+	}
+}
+
+// TestLocalAheadGrowing reads ahead while the log grows: no statement may be left out
+// before one that is read.
+func TestLocalAheadGrowing(t *testing.T) {
+	log := mysqltest.NewLog("mysql-bin", firstTime)
+	var all, files []string
+	for n := range 12 {
+		if n > 0 {
+			log.Rotate(firstTime)
+		}
+		files = append(files, log.End().File)
+		all = append(all, fmt.Sprintf("ALTER TABLE t ADD c%d int", n))
+		log.DDL(firstTime, all[n])
+	}
+	for range 100 {
+		b := newBinlogs(t)
+		b.write(files[0], content(log, files[0]))
+		a := New(b.options()).newLocalAttempt(endpoint{})
+		if err := a.inspect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			for _, name := range files[1:] {
+				for piece := range slices.Chunk(content(log, name), 100) {
+					b.add(name, piece)
+				}
+			}
+		})
+		from, want := binlog.Position{File: files[0], Offset: 4}, all
+		for len(want) > 0 && !t.Failed() {
+			var got []string
+			err := fileLog{a}.Ahead(t.Context(), from, log.End(), func(st schema.Statement) error {
+				got = append(got, st.SQL)
+				from = binlog.Position{File: st.Position.File, Offset: st.Position.Offset + 1}
+				return nil
+			})
+			if err != nil || !slices.Equal(got, want[:min(len(got), len(want))]) {
+				t.Errorf("%q come, want %q; %v", got, want[:min(len(got), len(want))], err)
+			}
+			want = want[min(len(got), len(want)):]
+		}
+		writing.Wait()
 	}
 }
 

@@ -203,6 +203,9 @@ func (l *locator) fileOf(ctx context.Context, set *history) (string, error) {
 			failed = err
 			return true
 		}
+		if p.GTIDSet == "" && i > 0 && i == len(l.files)-1 {
+			return true // it has just been begun and does not tell it yet
+		}
 		before, err := parseHistory(l.r.facts.Flavor, p.GTIDSet)
 		if err != nil {
 			failed = err
