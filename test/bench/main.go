@@ -10,10 +10,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/towpath-cdc/towpath/test/bench/document"
-	"github.com/towpath-cdc/towpath/test/bench/process"
+	"github.com/towpath-cdc/towpath/test/bench/subject"
+	"github.com/towpath-cdc/towpath/test/bench/workload"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
@@ -50,7 +52,7 @@ func run(ctx context.Context) error {
 	}
 	defer db.Kill()
 	fmt.Fprintf(os.Stderr, "writing the binlogs: %d rows in bulk, %d transactions\n", *rows, *transactions)
-	workloads, err := load(ctx, db, *rows, *transactions)
+	stretches, err := workload.Load(ctx, db, *rows, *transactions)
 	if err != nil {
 		return err
 	}
@@ -58,21 +60,25 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	subjects := []subject{&towpath{program: program, profiles: *profile}}
+	subjects := []subject.Subject{&subject.Towpath{Program: program}}
 	if *java {
-		subjects = append(subjects, &javaCanal{})
+		subjects = append(subjects, &subject.Java{})
 	}
 	var results []result
-	for _, w := range workloads {
-		r := result{workload: w}
+	for _, w := range stretches {
+		r := result{stretch: w}
 		for _, s := range subjects {
 			var all []figures
 			for i := range *runs {
-				f, err := once(ctx, s, db, w, filepath.Join(dir, fmt.Sprintf("%s-%s-%d", s.name(), w.name, i)), *batch, *timeout)
-				if err != nil {
-					return fmt.Errorf("%s, %s: %w", s.name(), w.name, err)
+				run := fmt.Sprintf("%s-%s-%d", strings.Fields(s.Name())[0], w.Name, i)
+				if t, ok := s.(*subject.Towpath); ok && *profile != "" {
+					t.CPUProfile = filepath.Join(*profile, run+".pprof")
 				}
-				fmt.Fprintf(os.Stderr, "%-8s %-5s %d rows, %.1f s, %.2f CPU s, peak %d MB\n", s.name(), w.name, f.rows, f.wall.Seconds(), f.cpu.Seconds(), f.peakMemory>>20)
+				f, err := once(ctx, s, db, w, filepath.Join(dir, run), *batch, *timeout)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", s.Name(), w.Name, err)
+				}
+				fmt.Fprintf(os.Stderr, "%-10s %-5s %d rows, %.1f s, %.2f CPU s, peak %d MB\n", s.Name(), w.Name, f.rows, f.wall.Seconds(), f.cpu.Seconds(), f.peakMemory>>20)
 				all = append(all, f)
 			}
 			r.figures = append(r.figures, median(all))
@@ -87,44 +93,15 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// once starts a server, lets a client take a workload from it and stops it.
-func once(ctx context.Context, s subject, db *servers.Server, w workload, dir string, batch int, timeout time.Duration) (figures, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return figures{}, err
-	}
-	addr, p, stop, err := s.start(ctx, dir, db, w)
+// once starts a server, lets a client take a stretch from it and stops it.
+func once(ctx context.Context, s subject.Subject, db *servers.Server, w workload.Stretch, dir string, batch int, timeout time.Duration) (figures, error) {
+	r, err := s.Start(ctx, dir, subject.Destination{Name: "example", Source: db.Addr(), File: w.File})
 	if err != nil {
 		return figures{}, err
 	}
-	defer stop()
-	if err := settle(ctx, p); err != nil {
+	defer r.Stop()
+	if err := r.Settle(ctx); err != nil {
 		return figures{}, err
 	}
-	return consume(ctx, addr, p, w, batch, timeout)
-}
-
-// settle waits until a server uses no CPU to speak of: it has started, and its
-// ring is full.
-func settle(ctx context.Context, p process.ID) error {
-	const window, idle = time.Second, 30 * time.Millisecond
-	last, err := p.CPU()
-	if err != nil {
-		return err
-	}
-	for range 60 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(window):
-		}
-		now, err := p.CPU()
-		if err != nil {
-			return err
-		}
-		if now-last <= idle {
-			return nil
-		}
-		last = now
-	}
-	return nil
+	return consume(ctx, r.Addr, r.Process, w, batch, timeout)
 }

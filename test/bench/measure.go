@@ -9,6 +9,7 @@ import (
 	"github.com/towpath-cdc/towpath/client"
 	"github.com/towpath-cdc/towpath/protocol"
 	"github.com/towpath-cdc/towpath/test/bench/process"
+	"github.com/towpath-cdc/towpath/test/bench/workload"
 )
 
 // figures are what one run of a server over a workload took.
@@ -21,7 +22,7 @@ type figures struct {
 
 // consume takes everything up to the marker, acking each batch, and measures
 // the server meanwhile.
-func consume(ctx context.Context, addr string, p process.ID, w workload, batch int, timeout time.Duration) (figures, error) {
+func consume(ctx context.Context, addr string, p process.ID, w workload.Stretch, batch int, timeout time.Duration) (figures, error) {
 	var f figures
 	c, err := client.Dial(ctx, client.Options{Addr: addr, Destination: "example"})
 	if err != nil {
@@ -44,7 +45,7 @@ func consume(ctx context.Context, addr string, p process.ID, w workload, batch i
 		if b.Empty() {
 			continue
 		}
-		if done, err = f.take(b, w.marker); err != nil {
+		if done, err = f.take(b, w.Marker); err != nil {
 			return f, err
 		}
 		if err := c.Ack(b.ID()); err != nil {

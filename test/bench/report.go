@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/towpath-cdc/towpath/test/bench/workload"
 )
 
-// result are the medians of each subject on a workload, ours first.
+// result are the medians of each subject on a stretch, ours first.
 type result struct {
-	workload workload
-	figures  []figures
+	stretch workload.Stretch
+	figures []figures
 }
 
 // median takes each figure's own median.
@@ -43,8 +45,8 @@ func report(results []result, batch int, timeout time.Duration, runs int) string
 			if i > 0 {
 				name = "Java Canal"
 			}
-			fmt.Fprintf(&b, "| %s: %d rows, %d MB | %s | %.0f | %.1f | %.2f | %.0f | %d |\n", r.workload.name, f.rows, r.workload.bytes>>20, name,
-				float64(f.rows)/f.wall.Seconds(), float64(r.workload.bytes)/1e6/f.wall.Seconds(), f.cpu.Seconds(), float64(f.rows)/f.cpu.Seconds(), f.peakMemory>>20)
+			fmt.Fprintf(&b, "| %s: %d rows, %d MB | %s | %.0f | %.1f | %.2f | %.0f | %d |\n", r.stretch.Name, f.rows, r.stretch.Bytes>>20, name,
+				float64(f.rows)/f.wall.Seconds(), float64(r.stretch.Bytes)/1e6/f.wall.Seconds(), f.cpu.Seconds(), float64(f.rows)/f.cpu.Seconds(), f.peakMemory>>20)
 		}
 		if len(r.figures) == 2 {
 			ours, theirs := r.figures[0], r.figures[1]

@@ -1,4 +1,6 @@
-package main
+// Package workload writes the stretches of binlog that benchmarks read. Its central
+// type is Stretch.
+package workload
 
 import (
 	"context"
@@ -11,13 +13,13 @@ import (
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
-// workload is a stretch of binlog that both servers read.
-type workload struct {
-	name   string
-	file   string // binlog file it begins in, at offset 4
-	rows   int    // row changes
-	bytes  int64  // of binlog
-	marker string // schema.table whose insert ends it
+// Stretch is a stretch of binlog that servers read.
+type Stretch struct {
+	Name   string
+	File   string // binlog file it begins in, at offset 4
+	Rows   int    // row changes
+	Bytes  int64  // of binlog
+	Marker string // schema.table whose insert ends it
 }
 
 // schemaSQL makes the tables: ten columns of the usual kinds.
@@ -41,9 +43,9 @@ var schemaSQL = []string{
 	"INSERT INTO bench.digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)",
 }
 
-// load writes both workloads into the binlog of a fresh server, each beginning
-// with a new file.
-func load(ctx context.Context, s *servers.Server, rows, transactions int) ([]workload, error) {
+// Load writes two stretches into the binlog of a fresh server, each beginning with a
+// new file: "bulk", rows in large statements, and "oltp", small transactions.
+func Load(ctx context.Context, s *servers.Server, rows, transactions int) ([]Stretch, error) {
 	if err := s.Exec(ctx, schemaSQL...); err != nil {
 		return nil, err
 	}
@@ -52,12 +54,12 @@ func load(ctx context.Context, s *servers.Server, rows, transactions int) ([]wor
 		return nil, err
 	}
 	oltp, err := stretch(ctx, s, "oltp", func() (int, error) { return loadOLTP(ctx, s, transactions) })
-	return []workload{bulk, oltp}, err
+	return []Stretch{bulk, oltp}, err
 }
 
 // stretch runs fill in a binlog file of its own and ends it with the marker.
-func stretch(ctx context.Context, s *servers.Server, name string, fill func() (rows int, err error)) (workload, error) {
-	w := workload{name: name, marker: "bench.done_" + name}
+func stretch(ctx context.Context, s *servers.Server, name string, fill func() (rows int, err error)) (Stretch, error) {
+	w := Stretch{Name: name, Marker: "bench.done_" + name}
 	if err := s.Exec(ctx, "FLUSH BINARY LOGS"); err != nil {
 		return w, err
 	}
@@ -65,11 +67,11 @@ func stretch(ctx context.Context, s *servers.Server, name string, fill func() (r
 	if err != nil {
 		return w, err
 	}
-	w.file = before[len(before)-1].name
-	if w.rows, err = fill(); err != nil {
+	w.File = before[len(before)-1].name
+	if w.Rows, err = fill(); err != nil {
 		return w, err
 	}
-	if err := s.Exec(ctx, "INSERT INTO "+w.marker+" VALUES (1)"); err != nil {
+	if err := s.Exec(ctx, "INSERT INTO "+w.Marker+" VALUES (1)"); err != nil {
 		return w, err
 	}
 	after, err := binlogs(ctx, s)
@@ -77,7 +79,7 @@ func stretch(ctx context.Context, s *servers.Server, name string, fill func() (r
 		return w, err
 	}
 	for _, f := range after[len(before)-1:] {
-		w.bytes += f.size
+		w.Bytes += f.size
 	}
 	return w, nil
 }
