@@ -183,6 +183,28 @@ func TestRun(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
+func TestRuntime(t *testing.T) {
+	const size, more = 64 << 20, 50
+	block := make([]byte, size)
+	end := make(chan struct{})
+	defer close(end)
+	for range more {
+		go func() { <-end }()
+	}
+	got := make(map[string]float64)
+	for _, f := range runtimeFamilies() {
+		got[f.name] = f.samples[0].value
+	}
+	runtime.KeepAlive(block)
+	if n := got["go_goroutines"]; n <= more || n > more+20 {
+		t.Errorf("%v goroutines beside %d of this test", n-more, more)
+	}
+	alloc, inUse, sys := got["go_memstats_heap_alloc_bytes"], got["go_memstats_heap_inuse_bytes"], got["go_memstats_sys_bytes"]
+	if alloc < size || inUse < alloc || sys < inUse || sys > 10*size {
+		t.Errorf("%v bytes allocated, %v in use, %v of the system, with %d held", alloc, inUse, sys, size)
+	}
+}
+
 func TestProcess(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("read from Linux's /proc")

@@ -96,6 +96,7 @@ func (s *Server) families(now time.Time) []family {
 	all = append(all, instanceFamilies(instances, now)...)
 	all = append(all, clientFamilies(call(o.Clients))...)
 	all = append(all, processFamilies()...)
+	all = append(all, runtimeFamilies()...)
 	return append(all, ownFamilies(instances, call(o.Sessions), call(o.Refused), now)...)
 }
 
