@@ -43,6 +43,7 @@ type Destination struct {
 type Running struct {
 	Addr    string // of its port for clients
 	Process process.ID
+	Started time.Time // just before the process was started
 	Dir     string
 
 	cmd *exec.Cmd
@@ -144,11 +145,12 @@ func launch(ctx context.Context, cmd *exec.Cmd, dir string, port int) (*Running,
 	}
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := time.Now()
 	if err := servers.StartProcess(cmd); err != nil {
 		_ = log.Close()
 		return nil, err
 	}
-	r := &Running{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Process: process.ID(cmd.Process.Pid), Dir: dir, cmd: cmd, log: log}
+	r := &Running{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Process: process.ID(cmd.Process.Pid), Started: started, Dir: dir, cmd: cmd, log: log}
 	deadline := time.Now().Add(startTimeout)
 	for {
 		c, err := net.DialTimeout("tcp", r.Addr, time.Second)

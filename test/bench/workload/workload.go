@@ -57,6 +57,15 @@ func Load(ctx context.Context, s *servers.Server, rows, transactions int) ([]Str
 	return []Stretch{bulk, oltp}, err
 }
 
+// Write runs fill in a binlog file of its own and ends it with a marker, whose table,
+// bench.done_NAME, it makes before. A name may be used again.
+func Write(ctx context.Context, s *servers.Server, name string, fill func() (rows int, err error)) (Stretch, error) {
+	if err := s.Exec(ctx, "CREATE DATABASE IF NOT EXISTS bench", "CREATE TABLE IF NOT EXISTS bench.done_"+name+" (id INT)"); err != nil {
+		return Stretch{}, err
+	}
+	return stretch(ctx, s, name, fill)
+}
+
 // stretch runs fill in a binlog file of its own and ends it with the marker.
 func stretch(ctx context.Context, s *servers.Server, name string, fill func() (rows int, err error)) (Stretch, error) {
 	w := Stretch{Name: name, Marker: "bench.done_" + name}
