@@ -12,16 +12,22 @@ const highBits = 0x8080808080808080
 // asciiPrefix returns how many leading bytes of b are ASCII. It looks at eight
 // bytes at a time, and at the last eight once more rather than at single ones.
 func asciiPrefix(b []byte) int {
-	n := 0
-	for len(b)-n >= 8 {
-		if binary.LittleEndian.Uint64(b[n:])&highBits != 0 {
+	rest := b
+	for len(rest) >= 32 {
+		w := (*[32]byte)(rest)
+		if (binary.LittleEndian.Uint64(w[0:])|binary.LittleEndian.Uint64(w[8:])|
+			binary.LittleEndian.Uint64(w[16:])|binary.LittleEndian.Uint64(w[24:]))&highBits != 0 {
 			break
 		}
-		n += 8
+		rest = rest[32:]
 	}
-	if len(b) >= 8 && len(b)-n < 8 && binary.LittleEndian.Uint64(b[len(b)-8:])&highBits == 0 {
+	for len(rest) >= 8 && binary.LittleEndian.Uint64(rest)&highBits == 0 {
+		rest = rest[8:]
+	}
+	if len(rest) < 8 && len(b) >= 8 && binary.LittleEndian.Uint64(b[len(b)-8:])&highBits == 0 {
 		return len(b)
 	}
+	n := len(b) - len(rest)
 	for n < len(b) && b[n] < utf8.RuneSelf {
 		n++
 	}
@@ -30,7 +36,8 @@ func asciiPrefix(b []byte) int {
 
 // ValidUTF8 reports whether b is well-formed UTF-8, with a fast way through ASCII.
 func ValidUTF8(b []byte) bool {
-	return utf8.Valid(b[asciiPrefix(b):])
+	n := asciiPrefix(b)
+	return n == len(b) || utf8.Valid(b[n:])
 }
 
 type utf8Decoder struct{}

@@ -1,7 +1,9 @@
 package entry
 
 import (
+	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
@@ -60,10 +62,14 @@ type column struct {
 	width    int  // bytes of a fixed-size cell, or of a length prefix
 	guess    int  // width of the length of a Column message with a short value
 
-	// The Column message up to the tag of updated, for an ordinary value, for an
-	// unsigned one whose top bit is set, and for NULL; they differ in sqlType.
-	head, headHigh, headNull []byte
-	tail                     []byte // mysqlType
+	// The parts of a Column message, each with a block of capacity behind it (see
+	// paste): up to a value shorter than 128 bytes, with zeros for the tag, guess bytes of
+	// length, updated and the value's length; the same for an unsigned number whose
+	// top bit is set; a whole message that is NULL; and what comes behind a value,
+	// mysqlType. The first three differ in sqlType.
+	open, openHigh, null, tail []byte
+
+	room int // bytes that a message needs beside a text of 128 bytes or more, with all that is written in passing
 
 	name    string
 	charset charset.Decoder
@@ -206,18 +212,34 @@ func newColumn(index int, typ byte, meta uint16, def *schema.Column, collation u
 		c.charset = charset.UTF8 // JSON is always in utf8mb4
 	}
 	c.utf8 = c.charset.Name() == "UTF-8"
-	c.head = columnHead(index, sqlType, def)
-	c.headHigh, c.headNull = c.head, c.head
+	head := columnHead(index, sqlType, def)
+	tail := appendString(nil, 0x52, def.Type)
+	c.guess = sizeVarint(uint64(len(head) + 5 + typicalText + len(tail)))
+	c.open = c.opening(head)
+	c.openHigh = c.open
 	if sqlHigh != sqlType {
-		c.headHigh = columnHead(index, sqlHigh, def)
+		c.openHigh = c.opening(columnHead(index, sqlHigh, def))
 	}
 	if sqlNull != sqlType {
-		c.headNull = columnHead(index, sqlNull, def)
+		head = columnHead(index, sqlNull, def)
 	}
-	c.tail = appendString(nil, 0x52, def.Type)
-	c.guess = sizeVarint(uint64(len(c.head) + 5 + typicalText + len(c.tail)))
+	null := slices.Concat(appendVarint([]byte{0}, uint64(len(head)+3+len(tail))), head, []byte{0, 0x30, 1}, tail)
+	c.null = withBlock(null)
+	c.tail = c.null[len(null)-len(tail):]
+	c.room = max(len(c.open), len(c.openHigh)) + longestFixed + len(null) + 2*binary.MaxVarintLen64 + block
 	return c, nil
 }
+
+// longestFixed is the length of a text up to which column.fixed serves, in bytes.
+const longestFixed = 127
+
+// opening is a Column message up to the text of its value.
+func (c *column) opening(head []byte) []byte {
+	return withBlock(slices.Concat(make([]byte, 1+c.guess), head, []byte{0, 0x30, 0, 0x42, 0}))
+}
+
+// withBlock gives b a block of capacity behind it.
+func withBlock(b []byte) []byte { return slices.Grow(b, block) }
 
 // typicalText is a guess at the length of a number or a date in text.
 const typicalText = 8

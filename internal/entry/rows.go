@@ -7,20 +7,6 @@ import (
 	"github.com/towpath-cdc/towpath/internal/binlog"
 )
 
-// span is where the text of a value lies in the output buffer.
-type span struct {
-	start, end int
-	state      spanState
-}
-
-type spanState uint8
-
-const (
-	spanAbsent spanState = iota
-	spanNull
-	spanText
-)
-
 // errShortRow is wrapped by the errors for rows that end too early.
 var errShortRow = errors.New("row image ends inside a cell")
 
@@ -109,11 +95,11 @@ const (
 // updateImages appends the two images of an update. An event may end after a
 // before image; Canal keeps such a row but does not count it.
 func (e *Encoder) updateImages(dst []byte, p *Plan, r *binlog.Rows, data []byte) ([]byte, int, bool, error) {
-	if cap(e.spans) < len(p.columns) {
-		e.spans = make([]span, len(p.columns))
+	if cap(e.were) < len(p.columns) {
+		e.were = make([]was, len(p.columns))
 	}
-	e.spans = e.spans[:len(p.columns)]
-	clear(e.spans)
+	e.were = e.were[:len(p.columns)]
+	clear(e.were)
 	e.recording = true
 	dst, used, err := e.image(dst, p, r.Present, r.ColumnCount, data, beforeImage, 0)
 	e.recording = false
@@ -131,6 +117,7 @@ func (e *Encoder) updateImages(dst []byte, p *Plan, r *binlog.Rows, data []byte)
 	e.partial, e.comparing = partial, true
 	dst, n, err := e.image(dst, p, r.PresentAfter, r.ColumnCount, data[skip:], afterImage, 1)
 	e.partial, e.comparing = nil, false
+	clear(e.were) // they refer to the event
 	return dst, used + skip + n, true, err
 }
 
@@ -177,113 +164,4 @@ func packedInteger(b []byte) (v uint64, n int, ok bool) {
 		v = v<<8 | uint64(b[i])
 	}
 	return v, 1 + size, true
-}
-
-// image appends the columns of one row image and returns the bytes it took
-// from data.
-func (e *Encoder) image(dst []byte, p *Plan, present []byte, columns int, data []byte, tag, updated byte) ([]byte, int, error) {
-	n := bitCount(present, columns)
-	nulls := (n + 7) / 8
-	if len(data) < nulls {
-		return dst, 0, errShortRow
-	}
-	bitmap, pos := data[:nulls], nulls
-	bit, json := 0, 0
-	for i := 0; i < columns; i++ {
-		c := &p.columns[i]
-		diff := false
-		if c.cell == cellJSON {
-			diff = e.partial != nil && isSet(e.partial, json)
-			json++
-		}
-		if !isSet(present, i) {
-			continue
-		}
-		null := isSet(bitmap, bit)
-		bit++
-		if null {
-			dst = e.nullColumn(dst, c, i, tag, updated)
-			continue
-		}
-		var used int
-		var err error
-		if dst, used, err = e.column(dst, p, c, i, tag, updated, data[pos:], diff); err != nil {
-			return dst, 0, fmt.Errorf("column %s: %w", c.name, err)
-		}
-		pos += used
-	}
-	return dst, pos, nil
-}
-
-func isSet(bits []byte, i int) bool { return bits[i>>3]&(1<<(i&7)) != 0 }
-
-// bitCount is how many of the first n bits are set.
-func bitCount(b []byte, n int) int {
-	count := 0
-	for i := 0; i < n; i++ {
-		if isSet(b, i) {
-			count++
-		}
-	}
-	return count
-}
-
-// nullColumn appends a column whose value is NULL.
-func (e *Encoder) nullColumn(dst []byte, c *column, i int, tag, updated byte) []byte {
-	if e.recording {
-		e.spans[i].state = spanNull
-		if !c.keep {
-			e.spans[i].state = spanAbsent
-		}
-	}
-	if !c.keep {
-		return dst
-	}
-	if e.comparing && e.spans[i].state == spanNull {
-		updated = 0
-	}
-	n := len(c.headNull) + 3 + len(c.tail)
-	dst = appendVarint(append(dst, tag), uint64(n))
-	dst = append(dst, c.headNull...)
-	dst = append(dst, updated, 0x30, 1)
-	return append(dst, c.tail...)
-}
-
-// column appends a column that has a value and returns the bytes of the cell.
-func (e *Encoder) column(dst []byte, p *Plan, c *column, i int, tag, updated byte, data []byte, diff bool) ([]byte, int, error) {
-	if !c.keep {
-		used, err := c.skip(data)
-		return dst, used, err
-	}
-	if diff && e.comparing && e.spans[i].state == spanText {
-		if content, used, err := c.content(data); err == nil && len(content) == 0 {
-			return e.unchanged(dst, c, i, tag), used, nil
-		}
-	}
-	dst, textLen, used, err := e.cell(dst, p, c, i, tag, updated, data, diff)
-	if err != nil {
-		return dst, 0, err
-	}
-	if e.recording || e.comparing {
-		end := len(dst) - len(c.tail)
-		start := end - textLen
-		switch s := &e.spans[i]; {
-		case e.recording:
-			*s = span{start, end, spanText}
-		case s.state == spanText && string(dst[s.start:s.end]) == string(dst[start:end]):
-			// tag, updated, isNull and the value's tag and length precede the text
-			dst[start-sizeVarint(uint64(textLen))-1-2-1] = 0
-		}
-	}
-	return dst, used, nil
-}
-
-// unchanged appends a column that is as it was in the before image: one whose
-// differences are none. MySQL writes that for JSON columns of a partial update which
-// the statement leaves alone.
-func (e *Encoder) unchanged(dst []byte, c *column, i int, tag byte) []byte {
-	was := e.spans[i]
-	dst = c.known(room(dst, was.end-was.start), tag, 0, was.end-was.start)
-	dst = append(dst, dst[was.start:was.end]...)
-	return append(dst, c.tail...)
 }

@@ -12,9 +12,11 @@ type Encoder struct {
 
 	lastRows, lastBody, rowWidth int // of the last rows event, as guesses for the next
 
-	// While the images of an update are written: where the before values lie,
+	tag, updated byte // of the columns of the image that is being written
+
+	// While the images of an update are written: what the columns were before,
 	// and which JSON values of the after image are differences.
-	spans                []span
+	were                 []was
 	recording, comparing bool
 	partial              []byte
 }

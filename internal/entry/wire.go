@@ -14,8 +14,9 @@ func appendVarint(dst []byte, v uint64) []byte {
 	return append(dst, byte(v))
 }
 
-// putVarint writes v at the start of b, which has room for it.
-func putVarint(b []byte, v uint64) {
+// putVarint writes v at the start of b, which has room for it, and returns how many
+// bytes that takes.
+func putVarint(b []byte, v uint64) int {
 	i := 0
 	for v >= 0x80 {
 		b[i] = byte(v) | 0x80
@@ -23,6 +24,7 @@ func putVarint(b []byte, v uint64) {
 		i++
 	}
 	b[i] = byte(v)
+	return i + 1
 }
 
 // appendString appends a length-delimited field with a one-byte tag.

@@ -46,6 +46,9 @@ func AppendDecimal(dst, data []byte, precision, scale int) ([]byte, error) {
 	}
 	start := len(dst)
 	r := decimalReader{data: data, first: 0x80}
+	if whole := precision - scale; whole < 2*groupDigits && scale < groupDigits {
+		return r.appendSmall(dst, precision, scale)
+	}
 	if data[0]&0x80 == 0 {
 		r.mask = 0xFFFFFFFF
 		dst = append(dst, '-')
@@ -86,6 +89,49 @@ func AppendDecimal(dst, data []byte, precision, scale int) ([]byte, error) {
 	return dst, nil
 }
 
+// appendSmall is AppendDecimal for a number whose digits before the point fit 64 bits
+// and for up to eight digits after it.
+func (r *decimalReader) appendSmall(dst []byte, precision, scale int) ([]byte, error) {
+	data, whole := r.data, precision-scale
+	if data[0]&0x80 == 0 {
+		r.mask = 0xFFFFFFFF
+	}
+	var before uint64
+	if whole >= groupDigits {
+		if n := whole - groupDigits; n > 0 {
+			before = uint64(r.next(n)) * pow10[groupDigits]
+		}
+		before += uint64(r.next(groupDigits))
+	} else if whole > 0 {
+		before = uint64(r.next(whole))
+	}
+	after := uint32(0)
+	if scale > 0 {
+		after = r.next(scale)
+	}
+	if r.bad {
+		return dst, fmt.Errorf("decimal(%d,%d) with a group of digits out of range: % x", precision, scale, data)
+	}
+	dst = room(dst, 1+PutRoom+1+8)
+	at := len(dst)
+	out := dst[at:cap(dst)]
+	n := 0
+	if r.mask != 0 && r.seen != 0 {
+		out[0] = '-'
+		n = 1
+	}
+	n += PutUint(out[n:], before)
+	if scale > 0 {
+		out[n] = '.'
+		if after == 0 {
+			scale = 1
+		}
+		binary.LittleEndian.PutUint64(out[n+1:], (decimals(after)|eightZeros)>>(8*(8-scale)))
+		n += 1 + scale
+	}
+	return dst[:at+n], nil
+}
+
 // appendGroup appends the n digits of v, without leading zeros while nothing
 // else of the integer part, which begins at point, has been written.
 func appendGroup(dst []byte, v uint32, n, point int) []byte {
@@ -111,14 +157,17 @@ type decimalReader struct {
 func (r *decimalReader) next(n int) uint32 {
 	size := groupBytes[n]
 	var v uint32
-	if size == 4 {
-		v = binary.BigEndian.Uint32(r.data) ^ uint32(r.first)<<24
-	} else {
-		for _, b := range r.data[:size] {
-			v = v<<8 | uint32(b^r.first)
-			r.first = 0
-		}
+	switch data := r.data; size {
+	case 1:
+		v = uint32(data[0])
+	case 2:
+		v = uint32(binary.BigEndian.Uint16(data))
+	case 3:
+		v = uint32(data[0])<<16 | uint32(data[1])<<8 | uint32(data[2])
+	default:
+		v = binary.BigEndian.Uint32(data)
 	}
+	v ^= uint32(r.first) << (8*size - 8)
 	r.first = 0
 	r.data = r.data[size:]
 	v = (v ^ r.mask) & (0xFFFFFFFF >> (32 - 8*size))

@@ -255,7 +255,15 @@ func generateSmall[T int32 | int64](f *floatDigits, exp int, b, s, m T) {
 	if needsTwoDigits(exp) {
 		low, high = false, false
 	}
-	for !low && !high {
+	for few := tens / 1e8; !low && !high; {
+		if m < few {
+			if next, ok := f.eight(int64(b), int64(s)); ok {
+				b = T(next)
+				m *= 1e8
+				low, high = b < m, b+m > tens
+				continue
+			}
+		}
 		q = b / s
 		b = 10 * (b % s)
 		m *= 10
@@ -269,6 +277,24 @@ func generateSmall[T int32 | int64](f *floatDigits, exp int, b, s, m T) {
 	}
 	f.exp = exp + 1
 	f.roundLast(low, high, func() int { return compareSmall(b<<1, tens) })
+}
+
+// eight adds the next eight digits of b/s at once, where b is below 10*s, and returns
+// ten times the remainder. It does so only if none but the last of them can be
+// the end of the number while the gap is less than one unit of the last: what is
+// behind a digit is as small as that if all others are 0, as large if they are 9.
+func (f *floatDigits) eight(b, s int64) (rest int64, ok bool) {
+	if f.n > maxFloatDigits-8 {
+		return 0, false
+	}
+	hi, lo := bits.Mul64(uint64(b), 1e7)
+	digits, left := bits.Div64(hi, lo, uint64(s))
+	if last := digits % 10; last == 0 || last == 9 {
+		return 0, false
+	}
+	put8(f.d[f.n:], uint32(digits))
+	f.n += 8
+	return int64(10 * left), true
 }
 
 func compareSmall[T int32 | int64](b, tens T) int {

@@ -3,6 +3,7 @@ package value
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // pairs holds "00" to "99", so that two digits cost one lookup.
@@ -33,12 +34,81 @@ func digitCount(v uint64) int {
 	return max(n, 1)
 }
 
+// PutRoom is the room in bytes that PutUint and PutInt need, which may be more than
+// they write.
+const PutRoom = 32
+
+// PutUint writes v in decimal to the start of b, which has PutRoom bytes, and returns
+// the number of digits. What is behind them is overwritten.
+func PutUint(b []byte, v uint64) int {
+	_ = b[PutRoom-1]
+	switch {
+	case v < 10:
+		b[0] = byte('0' + v)
+		return 1
+	case v < 1e8:
+		return putFirst(b, uint32(v))
+	case v < 1e16:
+		n := putFirst(b, uint32(v/1e8))
+		put8(b[n:], uint32(v%1e8))
+		return n + 8
+	}
+	n := putFirst(b, uint32(v/1e16))
+	v %= 1e16
+	put8(b[n:], uint32(v/1e8))
+	put8(b[n+8:], uint32(v%1e8))
+	return n + 16
+}
+
+// PutInt is PutUint for a number with a sign.
+func PutInt(b []byte, v int64) int {
+	if v < 0 {
+		b[0] = '-'
+		return 1 + PutUint(b[1:PutRoom+1], -uint64(v))
+	}
+	return PutUint(b, uint64(v))
+}
+
+// eightZeros are the digits 00000000.
+const eightZeros = 0x3030303030303030
+
+// decimals gives the eight decimal digits of v, which is below 1e8, as numbers: the
+// first one in the lowest byte. It divides by 10,000, by 100 and by 10, each time all
+// that is left at once, with multiplications that are exact for numbers so small.
+func decimals(v uint32) uint64 {
+	const (
+		by100 = 10486 // / 2^20, for numbers below 10,000
+		by10  = 103   // / 2^10, for numbers below 100
+	)
+	four := uint64(v/10000) | uint64(v%10000)<<32
+	hundreds := four * by100 >> 20 & 0x0000007f_0000007f
+	two := hundreds | (four-100*hundreds)<<16
+	tens := two * by10 >> 10 & 0x000f_000f_000f_000f
+	return tens | (two-10*tens)<<8
+}
+
+// put8 writes the eight digits of v, which is below 1e8, to the start of b.
+func put8(b []byte, v uint32) { binary.LittleEndian.PutUint64(b, decimals(v)|eightZeros) }
+
+// putFirst writes v, which is below 1e8, without leading zeros to the first eight
+// bytes of b and returns the number of digits.
+func putFirst(b []byte, v uint32) int {
+	d := decimals(v)
+	zeros := bits.TrailingZeros64(d|1<<56) / 8 // the last digit stays
+	binary.LittleEndian.PutUint64(b, (d|eightZeros)>>(8*zeros))
+	return 8 - zeros
+}
+
 // AppendUint appends v in decimal.
 func AppendUint(dst []byte, v uint64) []byte {
 	if v < 10 {
 		return append(dst, byte('0'+v))
 	}
-	return appendDigits(dst, v, digitCount(v))
+	at := len(dst)
+	if cap(dst)-at < PutRoom {
+		dst = slices.Grow(dst, PutRoom)
+	}
+	return dst[:at+PutUint(dst[at:at+PutRoom], v)]
 }
 
 // AppendInt appends v in decimal.

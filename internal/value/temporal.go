@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -30,19 +31,21 @@ func FractionSize(fsp int) int { return (fsp + 1) / 2 }
 // stored fraction.
 var fractionUnit = [4]uint32{0, 10000, 100, 1}
 
-// checkTemporal checks the precision and length of a value with head bytes
-// before its fractional seconds.
-func checkTemporal(kind string, data []byte, head, fsp int) error {
+// fits reports whether a precision is right and a value with head bytes before its
+// fractional seconds has the length for it. If not, misfit says why.
+func fits(data []byte, head, fsp int) bool {
+	return uint(fsp) <= 6 && len(data) == head+FractionSize(fsp)
+}
+
+func misfit(kind string, data []byte, head, fsp int) error {
 	if fsp < 0 || fsp > 6 {
 		return fmt.Errorf("%s: %w", kind, errPrecision(fsp))
 	}
-	switch want := head + FractionSize(fsp); {
-	case len(data) < want:
+	want := head + FractionSize(fsp)
+	if len(data) < want {
 		return fmt.Errorf("%s(%d) in %d bytes instead of %d: %w", kind, fsp, len(data), want, ErrTruncated)
-	case len(data) > want:
-		return fmt.Errorf("%s(%d) in %d bytes instead of %d", kind, fsp, len(data), want)
 	}
-	return nil
+	return fmt.Errorf("%s(%d) in %d bytes instead of %d", kind, fsp, len(data), want)
 }
 
 // rawFraction reads the 0 to 3 bytes of stored fractional seconds.
@@ -58,72 +61,62 @@ func rawFraction(b []byte) uint32 {
 	return 0
 }
 
-// fractionPow gives what microseconds are divided by to keep fsp digits.
-var fractionPow = [7]uint32{1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1}
-
 // appendFraction appends a point and the first fsp digits of micros, which must
 // be below a million; nothing when fsp is 0.
 func appendFraction(dst []byte, micros uint32, fsp int) []byte {
 	if fsp == 0 {
 		return dst
 	}
-	dst = append(dst, '.')
-	return appendDigits(dst, uint64(micros/fractionPow[fsp]), fsp)
-}
-
-// put2 writes v, of which only the last two digits count, to out[i] and out[i+1].
-func put2(out []byte, i int, v uint32) {
-	p := 2 * (v % 100)
-	out[i+1] = pairs[p+1]
-	out[i] = pairs[p]
-}
-
-// putDate writes YYYY-MM-DD to the first ten bytes of out, for years of up to
-// four digits.
-func putDate(out []byte, year, month, day uint32) {
-	_ = out[len(zeroDate)-1]
-	put2(out, 0, year/100)
-	put2(out, 2, year)
-	out[4] = '-'
-	put2(out, 5, month)
-	out[7] = '-'
-	put2(out, 8, day)
-}
-
-// putClock writes HH:MM:SS to the first eight bytes of out.
-func putClock(out []byte, hour, minute, second uint32) {
-	_ = out[len(zeroTime)-1]
-	put2(out, 0, hour)
-	out[2] = ':'
-	put2(out, 3, minute)
-	out[5] = ':'
-	put2(out, 6, second)
-}
-
-// appendClock appends HH:MM:SS for numbers below 100.
-func appendClock(dst []byte, hour, minute, second uint32) []byte {
+	dst = room(append(dst, '.'), 8)
 	at := len(dst)
-	dst = extend(dst, len(zeroTime))
-	putClock(dst[at:], hour, minute, second)
-	return dst
+	binary.LittleEndian.PutUint64(dst[at:at+8], (decimals(micros)|eightZeros)>>16)
+	return dst[:at+fsp]
 }
 
-// A datetime is a date and time of day in its parts. The year has up to four
-// digits and the others up to two; that they make sense is not required.
+// room returns dst with at least n bytes of capacity behind it.
+func room(dst []byte, n int) []byte {
+	if cap(dst)-len(dst) >= n {
+		return dst
+	}
+	return slices.Grow(dst, n)
+}
+
+// A datetime is a date and time of day in its parts. The year is below 10,000 and the
+// others below 100; that they make sense is not required.
 type datetime struct {
 	year, month, day     uint32
 	hour, minute, second uint32
 }
 
+// dateDigits are the first eight of the ten characters of YYYY-MM-DD, the first one in
+// the lowest byte, and the last two.
+func dateDigits(year, month, day uint32) (first uint64, last uint16) {
+	d := decimals(year*10000+month*100+day) | eightZeros // YYYYMMDD
+	return d&0xffffffff | '-'<<32 | d>>32&0xffff<<40 | '-'<<56, uint16(d >> 48)
+}
+
+// clockDigits are the characters of HH:MM:SS, the first one in the lowest byte.
+func clockDigits(hour, minute, second uint32) uint64 {
+	d := decimals(hour*10000+minute*100+second) | eightZeros // 00HHMMSS
+	return d>>16&0xffff | ':'<<16 | d>>32&0xffff<<24 | ':'<<40 | d>>48<<48
+}
+
 // append appends YYYY-MM-DD HH:MM:SS.
 func (d datetime) append(dst []byte) []byte {
+	dst = room(dst, len(zeroDatetime))
 	at := len(dst)
-	dst = extend(dst, len(zeroDatetime))
-	out := dst[at:]
-	putDate(out, d.year, d.month, d.day)
-	out[len(zeroDate)] = ' '
-	putClock(out[len(zeroDate)+1:], d.hour, d.minute, d.second)
-	return dst
+	out := (*[len(zeroDatetime)]byte)(dst[at : at+len(zeroDatetime)])
+	first, last := dateDigits(d.year, d.month, d.day)
+	binary.LittleEndian.PutUint64(out[0:], first)
+	binary.LittleEndian.PutUint16(out[8:], last)
+	out[10] = ' '
+	binary.LittleEndian.PutUint64(out[11:], clockDigits(d.hour, d.minute, d.second))
+	return dst[:at+len(out)]
+}
+
+// appendClock appends HH:MM:SS for numbers below 100.
+func appendClock(dst []byte, hour, minute, second uint32) []byte {
+	return binary.LittleEndian.AppendUint64(dst, clockDigits(hour, minute, second))
 }
 
 // AppendYear appends a YEAR value: 0000 or 1900+v.
@@ -141,10 +134,8 @@ func AppendDate(dst []byte, v uint32) []byte {
 	if v == 0 {
 		return append(dst, zeroDate...)
 	}
-	at := len(dst)
-	dst = extend(dst, len(zeroDate))
-	putDate(dst[at:], v>>9, v>>5&15, v&31)
-	return dst
+	first, last := dateDigits(v>>9%10000, v>>5&15, v&31)
+	return binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint64(dst, first), last)
 }
 
 // AppendTimeOld appends a TIME value in the layout before MySQL 5.6, the number
@@ -178,8 +169,8 @@ func appendLongClock(dst []byte, hour, minute, second uint32, hundredIsZero bool
 // offset by timeOffset. All fsp digits are printed, and a sign also for a time
 // within a second of zero.
 func AppendTime2(dst, data []byte, fsp int) ([]byte, error) {
-	if err := checkTemporal("time", data, 3, fsp); err != nil {
-		return dst, err
+	if !fits(data, 3, fsp) {
+		return dst, misfit("time", data, 3, fsp)
 	}
 	size := FractionSize(fsp)
 	// The whole as one signed number: a negative time is stored as the
@@ -210,8 +201,8 @@ func AppendDatetimeOld(dst []byte, v uint64) []byte {
 	}
 	date, clock := uint32(v/1e6), uint32(v%1e6)
 	return datetime{
-		date / 1e4, date / 100, date,
-		clock / 1e4, clock / 100, clock,
+		date / 1e4 % 1e4, date / 100 % 100, date % 100,
+		clock / 1e4, clock / 100 % 100, clock % 100,
 	}.append(dst)
 }
 
@@ -219,8 +210,8 @@ func AppendDatetimeOld(dst []byte, v uint64) []byte {
 // later: 5 big-endian bytes, of which, below the sign bit, 17 bits year*13 +
 // month, 5 day, 5 hour, 6 minute, 6 second, then FractionSize(fsp) bytes.
 func AppendDatetime2(dst, data []byte, fsp int) ([]byte, error) {
-	if err := checkTemporal("datetime", data, 5, fsp); err != nil {
-		return dst, err
+	if !fits(data, 5, fsp) {
+		return dst, misfit("datetime", data, 5, fsp)
 	}
 	frac := rawFraction(data[5:]) * fractionUnit[len(data)-5]
 	if frac >= 1e6 {

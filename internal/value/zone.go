@@ -96,8 +96,8 @@ func (z *Zone) AppendTimestampOld(dst []byte, sec uint32) []byte {
 // AppendTimestamp2 appends a TIMESTAMP value in the layout of MySQL 5.6 and
 // later: 4 big-endian bytes of seconds and FractionSize(fsp) bytes.
 func (z *Zone) AppendTimestamp2(dst, data []byte, fsp int) ([]byte, error) {
-	if err := checkTemporal("timestamp", data, 4, fsp); err != nil {
-		return dst, err
+	if !fits(data, 4, fsp) {
+		return dst, misfit("timestamp", data, 4, fsp)
 	}
 	frac := rawFraction(data[4:]) * fractionUnit[len(data)-4]
 	if frac >= 1e6 {
@@ -116,27 +116,29 @@ const (
 )
 
 // appendUnix appends the date and time of unix seconds, in the proleptic
-// Gregorian calendar; sec must be after 0000-03-01.
+// Gregorian calendar; sec must be after 0000-03-01 and before the year 10000.
+//
+// Centuries, years and months follow from the day by divisions alone, those of
+// C. Neri and L. Schneider, Euclidean Affine Functions and their Application to
+// Calendar Algorithms (2022).
 func appendUnix(dst []byte, sec int64) []byte {
 	shifted := uint64(sec + epochDay*secondsPerDay)
 	day := uint32(shifted / secondsPerDay)
 	clock := uint32(shifted % secondsPerDay)
 
-	era := day / daysPerEra
-	dayOfEra := day % daysPerEra
-	yearOfEra := (dayOfEra - dayOfEra/1460 + dayOfEra/36524 - dayOfEra/146096) / 365
-	dayOfYear := dayOfEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
-	month := (5*dayOfYear + 2) / 153 // 0 is March
-	dayOfMonth := dayOfYear - (153*month+2)/5 + 1
-	year := era*400 + yearOfEra
-	if month < 10 {
-		month += 3
-	} else {
-		month -= 9
+	quarters := 4*day + 3
+	century, dayOfCentury := quarters/daysPerEra, quarters%daysPerEra/4
+	quarters = 4*dayOfCentury + 3
+	yearOfCentury, dayOfYear := quarters/1461, quarters%1461/4
+	year := 100*century + yearOfCentury
+	months := 2141*dayOfYear + 197913 // in 65536ths; 3 is March
+	month, dayOfMonth := months>>16, months&0xffff/2141
+	if month > 12 {
+		month -= 12
 		year++
 	}
 	return datetime{
-		year, month, dayOfMonth,
+		year, month, dayOfMonth + 1,
 		clock / 3600, clock / 60 % 60, clock % 60,
 	}.append(dst)
 }
