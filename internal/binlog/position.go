@@ -41,6 +41,9 @@ func (p Position) Compare(o Position) int {
 // they have one and the same base name, for the number may grow by a digit, else
 // as text.
 func CompareFiles(a, b string) int {
+	if a == b {
+		return 0
+	}
 	i, j := strings.LastIndexByte(a, '.'), strings.LastIndexByte(b, '.')
 	if i < 0 || j < 0 || a[:i] != b[:j] {
 		return strings.Compare(a, b)

@@ -71,9 +71,14 @@ type aheadReader struct {
 	flavor   binlog.Flavor
 	format   *binlog.FormatDescription // nil before the first
 	checksum bool
-	gtid     string          // of the transaction at hand
+	gtid     fmt.Stringer    // of the transaction at hand; nil when it has none
 	idle     binlog.Position // where the last heartbeat was, when nothing came behind it
 	done     bool            // the part is over
+
+	// order is that of the present file and the one where the part ends; ordered is
+	// the file for which it was found.
+	order   int
+	ordered string
 
 	events int                   // that came
 	told   time.Time             // when tell was called last
@@ -174,7 +179,10 @@ func (r *aheadReader) heartbeat(h binlog.Header, ev []byte) (over bool, err erro
 // over reports whether a place in the present file is at the end of the part, or
 // behind it.
 func (r *aheadReader) over(offset int64) bool {
-	return binlog.Position{File: r.file, Offset: offset}.Compare(r.to) >= 0
+	if r.file != r.ordered || r.file == "" {
+		r.order, r.ordered = binlog.CompareFiles(r.file, r.to.File), r.file
+	}
+	return r.order > 0 || r.order == 0 && offset >= r.to.Offset
 }
 
 // follow takes statements, and the GTIDs before them. It reports whether all
@@ -209,14 +217,14 @@ func (r *aheadReader) begin(h binlog.Header, body []byte) error {
 	parse := binlog.ParseGTID
 	switch h.Type {
 	case binlog.EventAnonymousGTID:
-		r.gtid = ""
+		r.gtid = nil
 		return nil
 	case binlog.EventMariaGTID:
 		e, err := binlog.ParseMariaGTID(body, h.ServerID)
 		if err != nil {
 			return err
 		}
-		r.gtid = e.GTID.String()
+		r.gtid = e.GTID
 		if r.want != nil {
 			r.seen.maria.Add(e.GTID)
 		}
@@ -228,7 +236,7 @@ func (r *aheadReader) begin(h binlog.Header, body []byte) error {
 	if err != nil {
 		return err
 	}
-	r.gtid = e.GTID.String()
+	r.gtid = e.GTID
 	if r.want != nil {
 		r.seen.mysql.Add(e.GTID)
 	}
@@ -244,8 +252,12 @@ func (r *aheadReader) query(h binlog.Header, body []byte) error {
 	case bytes.EqualFold(word, []byte("BEGIN")), bytes.EqualFold(word, []byte("COMMIT")), bytes.EqualFold(word, []byte("ROLLBACK")):
 		return nil
 	}
+	gtid := ""
+	if r.gtid != nil {
+		gtid = r.gtid.String()
+	}
 	return r.each(schema.Statement{
 		Position: binlog.Position{File: r.file, Offset: h.Start(), Timestamp: int64(h.Timestamp) * 1000, ServerID: int64(h.ServerID)},
-		GTID:     r.gtid, Schema: string(charset.UTF8.Append(nil, q.Schema)), SQL: charset.Statement(q.SQL, q.ClientCollation, q.HasCharset), SQLMode: q.SQLMode,
+		GTID:     gtid, Schema: string(charset.UTF8.Append(nil, q.Schema)), SQL: charset.Statement(q.SQL, q.ClientCollation, q.HasCharset), SQLMode: q.SQLMode,
 	})
 }
