@@ -261,7 +261,7 @@ func (h *Header) Version() int32 {
 }
 
 // LogfileName is the binlog file of the change.
-func (h *Header) LogfileName() string { return javaString(h.logfileName) }
+func (h *Header) LogfileName() string { return names.text(h.logfileName) }
 
 // LogfileOffset is where the change's binlog event starts in its file, in bytes.
 func (h *Header) LogfileOffset() int64 { return h.logfileOffset }
@@ -285,10 +285,10 @@ func (h *Header) SourceType() SourceType {
 }
 
 // SchemaName is the schema (database) changed, "" where none is meant.
-func (h *Header) SchemaName() string { return javaString(h.schemaName) }
+func (h *Header) SchemaName() string { return names.text(h.schemaName) }
 
 // TableName is the table changed, "" where none is meant.
-func (h *Header) TableName() string { return javaString(h.tableName) }
+func (h *Header) TableName() string { return names.text(h.tableName) }
 
 // EventLength is the length of the binlog event in bytes.
 func (h *Header) EventLength() int64 { return h.eventLength }
@@ -421,8 +421,7 @@ func validRow(b []byte) error {
 	for f.next() {
 		switch f.tag() {
 		case 1<<3 | wireBytes, 2<<3 | wireBytes:
-			var c Column
-			if err := c.parse(f.bytes); err != nil {
+			if err := validColumn(f.bytes); err != nil {
 				return err
 			}
 		case 3<<3 | wireBytes:
@@ -583,7 +582,7 @@ type Pair struct {
 }
 
 // Key is the property's name.
-func (p Pair) Key() string { return javaString(p.key) }
+func (p Pair) Key() string { return names.text(p.key) }
 
 // Value is the property's value.
 func (p Pair) Value() string { return javaString(p.value) }

@@ -434,6 +434,7 @@ func TestNullColumn(t *testing.T) {
 		"Int64":    func() error { _, err := c.Int64(); return err },
 		"Uint64":   func() error { _, err := c.Uint64(); return err },
 		"Float64":  func() error { _, err := c.Float64(); return err },
+		"Decimal":  func() error { _, _, err := c.Decimal(); return err },
 		"Bytes":    func() error { _, err := c.Bytes(); return err },
 		"Time":     func() error { _, err := c.Time(nil); return err },
 		"Duration": func() error { _, err := c.Duration(); return err },
@@ -457,6 +458,28 @@ func TestIterationDoesNotAllocate(t *testing.T) {
 	}
 	if sum == 0 {
 		t.Error("nothing read")
+	}
+}
+
+// TestReadingByNameDoesNotAllocate: names are made into strings once, and numbers and
+// times are read from where they lie.
+func TestReadingByNameDoesNotAllocate(t *testing.T) {
+	change := recordedRows(t, "types_num", EventInsert)
+	at := parsedColumn(t, message{}.text(3, "created").text(8, "2024-02-29 23:59:59.25").text(10, "datetime(2)"))
+	length := 0
+	read := func() {
+		for row := range change.Rows() {
+			for c := range row.After() {
+				length += len(c.Name()) + len(c.MysqlType())
+			}
+		}
+		if v, err := at.Time(nil); err != nil || v.Nanosecond() != 25e7 {
+			t.Fatalf("%v, %v", v, err)
+		}
+		length += len(at.Name()) + len(at.MysqlType())
+	}
+	if allocs := testing.AllocsPerRun(100, read); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
 	}
 }
 
@@ -533,6 +556,7 @@ func touch(c *Column) {
 	_, _ = c.Int64()
 	_, _ = c.Uint64()
 	_, _ = c.Float64()
+	_, _, _ = c.Decimal()
 	_, _ = c.Bytes()
 	_, _ = c.Time(nil)
 	_, _ = c.Duration()

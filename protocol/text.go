@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"hash/maphash"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/towpath-cdc/towpath/internal/charset"
@@ -17,4 +19,39 @@ func javaString(b []byte) string {
 		return string(b)
 	}
 	return string(javaUTF8.Append(nil, b))
+}
+
+// names are the texts that come with every row: names of columns and tables, and
+// types. Making a string of each again took a third of the time in which a row is
+// read by name.
+var names nameCache
+
+// nameCache holds strings made of the same bytes before, one in each slot. It may be
+// used by any number of goroutines.
+type nameCache struct {
+	slots [nameSlots]atomic.Pointer[string]
+}
+
+// The bounds of a nameCache: strings, and bytes of each.
+const (
+	nameSlots = 1 << 11
+	maxName   = 64
+)
+
+var nameSeed = maphash.MakeSeed()
+
+// text is javaString. It allocates nothing for what a slot holds.
+func (n *nameCache) text(b []byte) string {
+	if len(b) == 0 || len(b) > maxName {
+		return javaString(b)
+	}
+	slot := &n.slots[maphash.Bytes(nameSeed, b)%nameSlots]
+	if s := slot.Load(); s != nil && *s == string(b) {
+		return *s
+	}
+	s := javaString(b)
+	if s == string(b) { // else it would not be found again
+		slot.Store(&s)
+	}
+	return s
 }

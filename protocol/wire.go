@@ -34,7 +34,25 @@ type fields struct {
 	err    error
 }
 
+// next moves to the next field. Nearly all fields have a tag of one byte and a
+// number or length of one more, which is looked for first.
 func (f *fields) next() bool {
+	if b := f.rest; f.err == nil && len(b) >= 2 && (b[0]|b[1]) < 0x80 && b[0] >= 1<<3 {
+		f.num, f.typ = protowire.Number(b[0]>>3), protowire.Type(b[0]&7)
+		switch n := int(b[1]); {
+		case f.typ == protowire.VarintType:
+			f.varint, f.rest = uint64(n), b[2:]
+			return true
+		case f.typ == protowire.BytesType && n <= len(b)-2:
+			f.bytes, f.rest = b[2:2+n], b[2+n:]
+			return true
+		}
+	}
+	return f.nextLong()
+}
+
+// nextLong is next for fields of any form.
+func (f *fields) nextLong() bool {
 	for f.err == nil && len(f.rest) > 0 {
 		num, typ, n := protowire.ConsumeTag(f.rest)
 		if n < 0 {
