@@ -122,6 +122,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := places(*out, cases); err != nil {
+		return err
+	}
 	if b.program, err = filepath.Abs(b.program); err != nil {
 		return err
 	}
@@ -165,6 +168,23 @@ func choose(text string) (all []study, err error) {
 		all = append(all, studies[i])
 	}
 	return all, nil
+}
+
+// places fails when a document has no markers for a case, before that is measured.
+func places(out string, cases []study) error {
+	if out == "" {
+		return nil
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		return err
+	}
+	for _, s := range cases {
+		if !strings.Contains(string(text), "<!-- scale-"+s.name+": begin -->\n") {
+			return fmt.Errorf("%s has no markers of scale-%s", out, s.name)
+		}
+	}
+	return nil
 }
 
 // publish prints what a case found and puts it where it is to go.

@@ -129,6 +129,16 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// The document has a place for each case, and nothing is measured that has none.
+func TestPlaces(t *testing.T) {
+	if err := places("../../../docs/benchmarks.md", studies); err != nil {
+		t.Error(err)
+	}
+	if err := places("../../../docs/benchmarks.md", []study{{name: "colour"}}); err == nil {
+		t.Error("a case without markers was taken")
+	}
+}
+
 func TestEach(t *testing.T) {
 	broken := errors.New("broken")
 	err := each(t.Context(), 3, func(ctx context.Context, i int) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/towpath-cdc/towpath/test/bench/plot"
 	"github.com/towpath-cdc/towpath/test/bench/workload"
@@ -13,6 +14,7 @@ import (
 // other, so that a stretch is at the end of the log when it is read.
 func (b *bench) sweep(ctx context.Context, db *servers.Server, name string, xs []int, fill func(x int) (rows int, err error)) (points []point, err error) {
 	for _, x := range xs {
+		fmt.Fprintf(os.Stderr, "%s %d: writing the binlog\n", name, x)
 		w, err := workload.Write(ctx, db, name, func() (int, error) { return fill(x) })
 		if err != nil {
 			return nil, err
@@ -123,7 +125,9 @@ func (b *bench) batchSize(ctx context.Context) (string, map[string]*plot.Chart, 
 // rounds over all of them, so that no two events behind one another are of the same.
 func (b *bench) manyTables(ctx context.Context) (string, map[string]*plot.Chart, error) {
 	// All tables share a file: 50,000 of them would take 6 GB otherwise.
-	db, err := b.database(ctx, "tables", "innodb_file_per_table=0", "table_open_cache=100000", "table_definition_cache=100000", "innodb_buffer_pool_size=1G")
+	// Few connections leave more of the files that a process may open for them.
+	db, err := b.database(ctx, "tables", "innodb_file_per_table=0", "max_connections=100", "table_open_cache=100000", "table_definition_cache=100000",
+		"innodb_buffer_pool_size=1G")
 	if err != nil {
 		return "", nil, err
 	}
