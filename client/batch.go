@@ -31,7 +31,8 @@ func (b *Batch) Raw() [][]byte { return b.raw }
 // error; the rest can still be read.
 func (b *Batch) Entries() iter.Seq2[*protocol.Entry, error] {
 	return func(yield func(*protocol.Entry, error) bool) {
-		for _, raw := range b.raw {
+		var room []protocol.Entry // the caller may keep entries, so it is not used again
+		for i, raw := range b.raw {
 			e, err := protocol.ParseEntry(raw)
 			if err != nil {
 				if !yield(nil, err) {
@@ -39,12 +40,20 @@ func (b *Batch) Entries() iter.Seq2[*protocol.Entry, error] {
 				}
 				continue
 			}
-			if !yield(&e, nil) {
+			if len(room) == 0 {
+				room = make([]protocol.Entry, min(len(b.raw)-i, entriesAtOnce))
+			}
+			room[0] = e
+			if !yield(&room[0], nil) {
 				return
 			}
+			room = room[1:]
 		}
 	}
 }
+
+// entriesAtOnce is for how many entries of a batch memory is taken at a time.
+const entriesAtOnce = 32
 
 // Ack confirms the batch: see Conn.Ack. It is not sent over another connection
 // than the batch came over, where its number could mean other entries.

@@ -1,0 +1,53 @@
+package client
+
+import (
+	"testing"
+
+	"github.com/towpath-cdc/towpath/protocol"
+)
+
+// TestKeptEntries keeps the entries of a batch, with one among them that is not well-formed.
+func TestKeptEntries(t *testing.T) {
+	const n, bad = 100, 40
+	var b Batch
+	for i := range byte(n) {
+		raw := []byte{1<<3 | 2, 2, 3<<3 | 0, i} // a header whose offset is i
+		if i == bad {
+			raw = raw[:3]
+		}
+		b.raw = append(b.raw, raw)
+	}
+	kept := make([]*protocol.Entry, 0, n)
+	for e, err := range b.Entries() {
+		if (err != nil) != (len(kept) == bad) {
+			t.Fatalf("entry %d: %v", len(kept), err)
+		}
+		kept = append(kept, e)
+	}
+	if len(kept) != n {
+		t.Fatalf("%d entries, want %d", len(kept), n)
+	}
+	for i, e := range kept {
+		if i != bad && e.Header().LogfileOffset() != int64(i) {
+			t.Errorf("entry %d has become that at %d", i, e.Header().LogfileOffset())
+		}
+	}
+}
+
+// TestAllocationsOfEntries: reading the headers of a batch costs no memory for each entry.
+func TestAllocationsOfEntries(t *testing.T) {
+	var b Batch
+	for range 10 * entriesAtOnce {
+		b.raw = append(b.raw, []byte{1<<3 | 2, 5, 8<<3 | 2, 3, 'd', 'b', '1'})
+	}
+	read := func() {
+		for e, err := range b.Entries() {
+			if err != nil || e.Header().SchemaName() != "db1" {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := testing.AllocsPerRun(20, read); got > 10+3 {
+		t.Errorf("%v allocations for %d entries", got, len(b.raw))
+	}
+}
