@@ -8,23 +8,25 @@ import (
 
 	"github.com/towpath-cdc/towpath/client"
 	"github.com/towpath-cdc/towpath/protocol"
-	"github.com/towpath-cdc/towpath/test/bench/process"
-	"github.com/towpath-cdc/towpath/test/bench/workload"
 )
 
-// figures are what one run of a server over a workload took.
+// destination is what clients ask for.
+const destination = "example"
+
+// figures are what one run of a server over a stretch took.
 type figures struct {
-	wall       time.Duration // from the client's first get to its last entry
+	wall       time.Duration // to the client's last entry, from its first get or from the start of the server
 	cpu        time.Duration // of the server, in that time
 	peakMemory int64         // of the server since its start, bytes
 	rows       int64
+	gets       int64 // requests for a batch
 }
 
-// consume takes everything up to the marker, acking each batch, and measures
-// the server meanwhile.
-func consume(ctx context.Context, addr string, p process.ID, w workload.Stretch, batch int, timeout time.Duration) (figures, error) {
+// ours is our client. It takes everything up to the marker, or as many batches as
+// the way says, and acks each. It tells rows, gets and the time since the first get.
+func ours(ctx context.Context, addr, marker string, w way, timeout time.Duration) (figures, error) {
 	var f figures
-	c, err := client.Dial(ctx, client.Options{Addr: addr, Destination: "example"})
+	c, err := client.Dial(ctx, client.Options{Addr: addr, Destination: destination})
 	if err != nil {
 		return f, err
 	}
@@ -32,34 +34,27 @@ func consume(ctx context.Context, addr string, p process.ID, w workload.Stretch,
 	if err := c.Subscribe(ctx, ""); err != nil {
 		return f, err
 	}
-	begin, err := p.CPU()
-	if err != nil {
-		return f, err
-	}
 	start := time.Now()
-	for done := false; !done; {
-		b, err := c.GetWithoutAck(ctx, batch, timeout)
+	for batches, done := 0, false; !done; {
+		b, err := c.GetWithoutAck(ctx, w.batch, timeout)
 		if err != nil {
 			return f, err
 		}
+		f.gets++
 		if b.Empty() {
 			continue
 		}
-		if done, err = f.take(b, w.Marker); err != nil {
+		if done, err = f.take(b, marker); err != nil {
 			return f, err
 		}
 		if err := c.Ack(b.ID()); err != nil {
 			return f, err
 		}
+		batches++
+		done = done || batches == w.rounds
 	}
 	f.wall = time.Since(start)
-	end, err := p.CPU()
-	if err != nil {
-		return f, err
-	}
-	f.cpu = end - begin
-	f.peakMemory, err = p.Peak()
-	return f, err
+	return f, nil
 }
 
 // take counts a batch up to the marker and says whether that is in it.
