@@ -10,7 +10,7 @@ STEPS    ?= 1000
 CHAOS    ?= -faults 220 -duration 30m
 REPLAY   ?= -schedules 24
 
-.PHONY: build demo test lint web web-build bench bench-admin bench-scale failover differential chaos replay fuzz api-fuzz deps clean
+.PHONY: build demo test lint web web-build bench bench-admin bench-scale bench-memory soak failover differential chaos replay fuzz api-fuzz deps clean
 
 build: ## bin/towpath, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/towpath ./cmd/towpath
@@ -43,6 +43,14 @@ bench-admin: build ## what 50 servers and 1000 instances cost the admin; writes 
 
 bench-scale: build ## what more and larger rows, events, tables, batches and destinations cost; SCALE="-case width" and more
 	$(GO) run ./test/bench/scale -out docs/benchmarks.md -plots docs/plots $(SCALE)
+
+bench-memory: build ## peak memory and memory over time, beside Java Canal; MEMORY="-case row" and more; writes docs/benchmarks.md
+	@scripts/deps test
+	$(GO) run ./test/bench/memory -out docs/benchmarks.md -plots docs/plots $(MEMORY)
+
+soak: build ## an hour at full speed, nothing lost and nothing growing; SOAK="-duration 60s" and more; writes docs/benchmarks.md
+	@scripts/deps test
+	$(GO) run ./test/bench/soak -out docs/benchmarks.md -plots docs/plots $(SOAK)
 
 failover: build ## silence at a client when a server dies, beside Java Canal; writes docs/benchmarks.md
 	@scripts/deps test

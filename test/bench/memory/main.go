@@ -53,7 +53,7 @@ func run(ctx context.Context) error {
 	only := flag.String("case", "", "the one `case` to measure: ack, stall, transaction or row")
 	java := flag.Bool("java", true, "measure Java Canal too")
 	out := flag.String("out", "", "`file` whose part between the memory markers is replaced by the result")
-	picture := flag.String("plot", "", "`file` for a plot of memory over time, in SVG")
+	plots := flag.String("plots", "", "`folder` for the plot of memory over time, memory.svg, which the result shows")
 	flag.Parse()
 	s.transaction, s.row = *transaction*mib, *row*mib
 
@@ -80,15 +80,16 @@ func run(ctx context.Context) error {
 		return err
 	}
 	text := report(results, s)
-	fmt.Println(text)
-	if *picture != "" {
-		if err := os.MkdirAll(filepath.Dir(*picture), 0o755); err != nil {
+	if *plots != "" {
+		if err := os.MkdirAll(*plots, 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(*picture, chart(results).SVG(), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(*plots, "memory.svg"), chart(results).SVG(), 0o644); err != nil {
 			return err
 		}
+		text += "\n![Memory of the server over each run](plots/memory.svg)\n"
 	}
+	fmt.Println(text)
 	if *out != "" {
 		return document.Replace(*out, "memory", text)
 	}

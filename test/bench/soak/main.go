@@ -61,7 +61,7 @@ func run(ctx context.Context) error {
 	flag.Float64Var(&b.rss, "max-rss-rise", 16, "`MB` by which RSS may rise over the run, by its second half")
 	flag.Float64Var(&b.goroutines, "max-goroutine-rise", 5, "by how many goroutines, or file descriptors, it may")
 	out := flag.String("out", "", "`file` whose part between the soak markers is replaced by the result")
-	picture := flag.String("plot", "", "`file` for a plot of the run, in SVG")
+	plots := flag.String("plots", "", "`folder` for the plot of the run, soak.svg, which the result shows")
 	flag.Parse()
 	if o.sessions < 1 || o.destinations < 1 || o.interval <= 0 || o.duration < 4*o.interval {
 		return errors.New("there must be a session, a destination, and four samples")
@@ -76,15 +76,16 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("seed %d: %w", o.seed, err)
 	}
 	text := report(r, b)
-	fmt.Println(text)
-	if *picture != "" {
-		if err := os.MkdirAll(filepath.Dir(*picture), 0o755); err != nil {
+	if *plots != "" {
+		if err := os.MkdirAll(*plots, 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(*picture, chart(r).SVG(), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(*plots, "soak.svg"), chart(r).SVG(), 0o644); err != nil {
 			return err
 		}
+		text += "\n![RSS, heap, goroutines and file descriptors over the run](plots/soak.svg)\n"
 	}
+	fmt.Println(text)
 	if faults := judge(r.samples, b, r.took); len(faults) > 0 {
 		return errors.New(strings.Join(faults, "; "))
 	}
