@@ -10,7 +10,7 @@ STEPS    ?= 1000
 CHAOS    ?= -faults 220 -duration 30m
 REPLAY   ?= -schedules 24
 
-.PHONY: build demo test lint web web-build bench bench-admin bench-scale bench-memory soak failover differential chaos replay fuzz api-fuzz deps clean
+.PHONY: build demo test lint web web-build bench bench-admin bench-compare bench-decode bench-scale bench-memory soak failover differential chaos replay fuzz api-fuzz deps clean
 
 build: ## bin/towpath, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/towpath ./cmd/towpath
@@ -24,6 +24,7 @@ test: ## all checks and tests, on real servers and clients
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build lint web
 	TOWPATH_REQUIRE_SERVERS=1 $(GO) test -race -timeout 40m ./...
+	$(GO) test -run Allocations ./internal/source ./internal/entry ./internal/pipeline ./internal/store ./internal/delivery
 
 lint: ## formatting, vet, staticcheck, tidy module files
 	@scripts/lint
@@ -51,6 +52,13 @@ bench-memory: build ## peak memory and memory over time, beside Java Canal; MEMO
 soak: build ## an hour at full speed, nothing lost and nothing growing; SOAK="-duration 60s" and more; writes docs/benchmarks.md
 	@scripts/deps test
 	$(GO) run ./test/bench/soak -out docs/benchmarks.md -plots docs/plots $(SOAK)
+
+bench-compare: ## the paths that every row takes beside test/bench/compare/baseline.json; fails when one is slower
+	$(GO) run ./test/bench/compare -out docs/benchmarks.md $(COMPARE)
+
+bench-decode: build ## the decoder beside go-mysql's, and clients beside each other; writes docs/benchmarks.md
+	@scripts/deps test
+	$(GO) run ./test/bench/decode -out docs/benchmarks.md
 
 failover: build ## silence at a client when a server dies, beside Java Canal; writes docs/benchmarks.md
 	@scripts/deps test

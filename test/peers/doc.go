@@ -2,6 +2,6 @@
 // server and the clients of other languages, from package registries. What is
 // built goes to $TOWPATH_CACHE/peers, keyed by its source, so it is built once.
 //
-// Each peer prints entries in the canonical form of `towpath tail --format
+// Each client prints entries in the canonical form of `towpath tail --format
 // json`, so that outputs can be compared line by line.
 package peers

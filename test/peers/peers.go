@@ -15,7 +15,7 @@ import (
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
-//go:embed java-canal java-client python-client go-client schemathesis
+//go:embed java-canal java-client python-client go-client go-mysql schemathesis
 var sources embed.FS
 
 // Peer is a program of another project.
@@ -27,11 +27,12 @@ const (
 	JavaClient   Peer = "java-client"   // the Java client 1.1.8
 	PythonClient Peer = "python-client" // canal-python 0.4
 	GoClient     Peer = "go-client"     // withlin/canal-go 1.1.2
+	GoMySQL      Peer = "go-mysql"      // decodes a binlog file with go-mysql-org/go-mysql 1.15.0
 	Schemathesis Peer = "schemathesis"  // tries calls that an OpenAPI description allows, and others
 )
 
 // Peers are all of them.
-var Peers = []Peer{JavaCanal, JavaClient, PythonClient, GoClient, Schemathesis}
+var Peers = []Peer{JavaCanal, JavaClient, PythonClient, GoClient, GoMySQL, Schemathesis}
 
 // Build makes a peer ready to run and returns its folder. It is done once;
 // several processes may ask at the same time.
@@ -101,29 +102,40 @@ func (p Peer) buildSteps(dir string) [][]string {
 		return [][]string{{"python3", "-m", "venv", venv}, {venv + "/bin/pip", "install", "-q", "--disable-pip-version-check", "-r", "requirements.txt"}}
 	}
 	// The module file is named so that the peer is no part of ours.
-	return [][]string{{"mv", "go.mod.txt", "go.mod"}, {"mv", "go.sum.txt", "go.sum"}, {"go", "build", "-o", "client", "main.go"}}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.go")) // the pattern is right
+	return [][]string{{"mv", "go.mod.txt", "go.mod"}, {"mv", "go.sum.txt", "go.sum"}, append([]string{"go", "build", "-o", "client"}, files...)}
 }
 
 // Command is the command line that runs a built peer. javaOptions are for the
 // Java machine.
 func (p Peer) Command(dir string, javaOptions []string, args ...string) []string {
-	classes := filepath.Join(dir, "target", "classes") + ":" + filepath.Join(dir, "target", "lib", "*")
 	var c []string
 	switch p {
 	case JavaCanal:
 		c = append([]string{"java", "--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
 			"--add-opens=java.base/java.util.concurrent=ALL-UNNAMED", "-Dfile.encoding=UTF-8"}, javaOptions...)
-		c = append(c, "-cp", classes, "peers.Server")
+		c = append(c, "-cp", classes(dir), "peers.Server")
 	case JavaClient:
-		c = append(append([]string{"java", "-Dfile.encoding=UTF-8"}, javaOptions...), "-cp", classes, "peers.Dump")
+		return JavaClass(dir, javaOptions, "peers.Dump", args...)
 	case PythonClient:
 		c = []string{filepath.Join(dir, "venv", "bin", "python"), filepath.Join(dir, "dump.py")}
 	case Schemathesis:
 		c = []string{filepath.Join(dir, "venv", "bin", "schemathesis"), "run"}
-	case GoClient:
+	case GoClient, GoMySQL:
 		c = []string{filepath.Join(dir, "client")}
 	}
 	return append(c, args...)
+}
+
+// JavaClass is the command line that runs a class of the built JavaClient.
+func JavaClass(dir string, javaOptions []string, class string, args ...string) []string {
+	c := append(append([]string{"java", "-Dfile.encoding=UTF-8"}, javaOptions...), "-cp", classes(dir), class)
+	return append(c, args...)
+}
+
+// classes is the class path of a built Java peer.
+func classes(dir string) string {
+	return filepath.Join(dir, "target", "classes") + ":" + filepath.Join(dir, "target", "lib", "*")
 }
 
 // StockHeap are the memory options of Canal's own start script.

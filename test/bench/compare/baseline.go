@@ -29,7 +29,7 @@ func readBaseline(file string) (b baseline, err error) {
 		return b, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(b.Benchmarks) == 0 {
-		return b, fmt.Errorf("%s has no benchmarks", file)
+		return b, fmt.Errorf("%s has no benchmarks: write them with -update", file)
 	}
 	return b, nil
 }

@@ -32,7 +32,14 @@ func main() {
 	idle := flag.Duration("idle", 3*time.Second, "stop after this long without an entry")
 	until := flag.String("until", "", "stop after the batch with an entry of schema.table")
 	raw := flag.Bool("raw", false, "add the entry's bytes in hex")
+	decode := flag.String("decode", "", "measure how fast the recorded batches of a file are decoded, and do nothing else")
+	warm := flag.Duration("warm", time.Second, "for how long they are decoded before that")
+	span := flag.Duration("span", time.Second, "for how long that is measured")
 	flag.Parse()
+	if *decode != "" {
+		decodeFile(*decode, *warm, *span)
+		return
+	}
 
 	var c client.CanalConnector
 	if *zk != "" {
