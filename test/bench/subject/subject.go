@@ -80,7 +80,8 @@ func (t *Towpath) Start(ctx context.Context, dir string, destinations ...Destina
 		}
 	}
 	lines := []string{"canal.port = " + strconv.Itoa(port), "canal.metrics.pull.port = 0", "canal.serverMode = tcp", "canal.destinations = " + strings.Join(names, ","),
-		"canal.instance.global.mode = spring", "canal.instance.global.lazy = false", "canal.instance.global.spring.xml = classpath:spring/file-instance.xml"}
+		"canal.instance.global.mode = spring", "canal.instance.global.lazy = false", "canal.instance.global.spring.xml = classpath:spring/file-instance.xml",
+		"canal.instance.tsdb.enable = true", "canal.instance.tsdb.spring.xml = classpath:spring/tsdb/h2-tsdb.xml"}
 	if err := write(filepath.Join(dir, "conf", "canal.properties"), append(lines, t.Properties...)); err != nil {
 		return nil, err
 	}
