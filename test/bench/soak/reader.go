@@ -119,10 +119,12 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 }
 
 // connect opens a connection of its own, which begins at what was not acked.
-func (r *reader) connect(ctx context.Context) (err error) {
-	if r.c, err = client.Dial(ctx, client.Options{Addr: r.addr, Destination: r.destination, Dial: r.link.dial}); err != nil {
-		return err
+func (r *reader) connect(ctx context.Context) error {
+	c, err := client.Dial(ctx, client.Options{Addr: r.addr, Destination: r.destination, Dial: r.link.dial})
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
 	}
+	r.c = c
 	if err := r.c.Subscribe(ctx, ""); err != nil {
 		return err
 	}

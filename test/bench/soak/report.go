@@ -52,7 +52,7 @@ func judge(samples []sample, b bounds, d time.Duration) (faults []string) {
 			continue
 		}
 		if by := rise(f.points(half(samples)), d); by > f.bound(b) {
-			faults = append(faults, fmt.Sprintf("%s: rises by %.1f over %s, which may be %.0f", f.name, by, d, f.bound(b)))
+			faults = append(faults, fmt.Sprintf("%s: rises by %.1f over %s, which may be %.0f", f.name, by, d.Round(time.Second), f.bound(b)))
 		}
 	}
 	return faults

@@ -58,6 +58,21 @@ const (
 // scrapeTimeout is how long the page may take.
 const scrapeTimeout = 20 * time.Second
 
+// await waits until the server, which may serve clients already, shows its metrics.
+func (s *sampler) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	for {
+		_, err := s.scrape(ctx)
+		if err == nil {
+			return nil
+		}
+		if !sleep(ctx, 50*time.Millisecond) {
+			return fmt.Errorf("the server shows no metrics: %w", err)
+		}
+	}
+}
+
 func (s *sampler) scrape(ctx context.Context) (map[string]float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 	defer cancel()

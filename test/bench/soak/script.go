@@ -105,9 +105,8 @@ func (s *script) definition() step {
 		s.extra = 0
 		return s.define(protocol.EventAlter, s.name(), "ALTER TABLE "+main+" "+drop, drop)
 	case 1:
-		old := s.name()
-		s.table++
-		return s.define(protocol.EventRename, old, "RENAME TABLE "+main+" TO "+schema+"."+s.name(), s.name())
+		s.table++ // the entry has the new name
+		return s.define(protocol.EventRename, s.name(), "RENAME TABLE "+main+" TO "+schema+"."+s.name(), s.name())
 	}
 	if s.hasSide {
 		s.hasSide = false

@@ -48,7 +48,10 @@ func soak(ctx context.Context, o options) (r result, err error) {
 	}
 	defer running.Stop()
 	t := &tank{options: o, db: db, running: running, load: &load{ahead: o.ahead, clients: make([]clientState, o.destinations)}}
-	t.sampler = sampler{process: running.Process, metrics: "http://127.0.0.1:" + strconv.Itoa(port) + "/", begin: time.Now()}
+	t.sampler = sampler{process: running.Process, metrics: "http://127.0.0.1:" + strconv.Itoa(port) + "/"}
+	if err := t.sampler.await(ctx); err != nil {
+		return r, err
+	}
 	return t.run(ctx)
 }
 
@@ -69,6 +72,7 @@ func (t *tank) run(ctx context.Context) (r result, err error) {
 	load, endLoad := context.WithTimeout(ctx, t.duration)
 	defer endLoad()
 	begin := time.Now()
+	t.sampler.begin = begin
 	var all sync.WaitGroup
 
 	counts := make([]int64, t.sessions)
