@@ -58,7 +58,7 @@ func (b *bench) gather(ctx context.Context, db *servers.Server, dir string, n in
 	})
 	g.ready = time.Since(g.server.Started)
 	if err == nil {
-		g.start, err = used(g.server.Process)
+		g.start, err = used(g.server, db)
 	}
 	if err != nil {
 		g.end()
@@ -125,7 +125,7 @@ func (b *bench) manyInstances(ctx context.Context) (string, map[string]*plot.Cha
 	return table("destinations", points, instanceColumns(points[0])) + image("instances", throughput) + image("instances-cost", cost),
 		map[string]*plot.Chart{
 			"scale-instances.svg":      chart(throughput, "destinations", "rows/s", true, false, line{"", points, rowsPerSecond}),
-			"scale-instances-cost.svg": chart(cost, "destinations", "µs per row", true, false, line{"server", points, serverCost}, line{"clients", points, clientCost}),
+			"scale-instances-cost.svg": chart(cost, "destinations", "µs per row", true, false, line{"server", points, serverCost}, line{"clients", points, clientCost}, line{"MySQL", points, sourceCost}),
 		}, nil
 }
 
@@ -149,7 +149,7 @@ func (b *bench) together(ctx context.Context, db *servers.Server, dir string, n 
 	}
 	t := newTally(n, int64(n)*int64(rows))
 	begin := time.Now()
-	before, err := used(g.server.Process)
+	before, err := used(g.server, db)
 	if err != nil {
 		return s, err
 	}
@@ -169,12 +169,9 @@ func (b *bench) together(ctx context.Context, db *servers.Server, dir string, n 
 	if err != nil {
 		return s, err
 	}
-	s.wall = time.Since(begin)
-	u, err := before.since(g.server.Process)
-	if err != nil {
+	if err := s.spend(g.server, db, before, begin); err != nil {
 		return s, err
 	}
-	s.server, s.client = u.server, u.client
 	// Beside them there are the marker, the row of gather and its marker.
 	for i, r := range g.readers {
 		if r.rows != int64(rows)+3 {
@@ -305,18 +302,18 @@ func (b *bench) atRest(ctx context.Context, db *servers.Server, dir string, n in
 	if err := pause(ctx, 2*time.Second); err != nil { // what the start has left to do
 		return s, err
 	}
-	before, err := used(g.server.Process)
+	before, err := used(g.server, db)
 	if err != nil {
 		return s, err
 	}
 	if err := pause(ctx, b.rest); err != nil {
 		return s, err
 	}
-	u, err := before.since(g.server.Process)
+	after, err := used(g.server, db)
 	if err != nil {
 		return s, err
 	}
-	s.idle = time.Duration(float64(u.server) / b.rest.Seconds())
+	s.idle = time.Duration(float64(after.server-before.server) / b.rest.Seconds())
 	s.memory, err = g.server.Process.Resident()
 	return s, err
 }

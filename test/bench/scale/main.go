@@ -104,7 +104,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.megabytes, "megabytes", 128, "binlog of each width, in MB, about")
 	flag.IntVar(&b.rows, "rows", 500_000, "rows of each point of event, tables and batch, at least")
 	flag.IntVar(&b.total, "total", 2_000_000, "rows that all destinations together deliver in the case instances")
-	flag.IntVar(&b.least, "least", 20_000, "rows that each of them delivers at least")
+	flag.IntVar(&b.least, "least", 40_000, "rows that each of them delivers at least")
 	flag.Var(&b.widths, "widths", "columns of a row")
 	flag.Var(&b.events, "events", "rows of a transaction, at most 10000")
 	flag.Var(&b.tables, "tables", "tables in the stream, ascending; creating 50000 takes minutes")

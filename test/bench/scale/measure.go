@@ -24,6 +24,7 @@ type sample struct {
 	wall   time.Duration // that time
 	server time.Duration // CPU of the server in it
 	client time.Duration // CPU of this process, where the clients are, in it
+	source time.Duration // CPU of MySQL in it
 	ready  time.Duration // from the start of the server to the first row at the client of every destination
 	start  time.Duration // CPU of the server until then
 	memory int64         // of the server, bytes: the most there was, or at rest
@@ -49,8 +50,8 @@ func (b *bench) repeat(ctx context.Context, name string, p point, take func(ctx 
 		if err := os.RemoveAll(dir); err != nil {
 			return p, err
 		}
-		fmt.Fprintf(os.Stderr, "%s %d: %d rows in %.2f s, CPU %.2f s, of the client %.2f s, ready after %.2f s, %d MB\n",
-			name, p.x, s.rows, s.wall.Seconds(), s.server.Seconds(), s.client.Seconds(), s.ready.Seconds(), s.memory>>20)
+		fmt.Fprintf(os.Stderr, "%s %d: %d rows in %.2f s, CPU %.2f s, of the client %.2f s, of MySQL %.2f s, ready after %.2f s, %d MB\n",
+			name, p.x, s.rows, s.wall.Seconds(), s.server.Seconds(), s.client.Seconds(), s.source.Seconds(), s.ready.Seconds(), s.memory>>20)
 		p.samples = append(p.samples, s)
 	}
 	return p, nil
@@ -120,21 +121,28 @@ func (r *reader) first(ctx context.Context, batch int, timeout time.Duration) (d
 // definitions of 50,000 tables on a busy machine takes minutes.
 const readyTimeout = 15 * time.Minute
 
-// usage is the CPU time of the server and of this process so far.
-type usage struct{ server, client time.Duration }
+// usage is the CPU time of the server, of this process and of MySQL.
+type usage struct{ server, client, source time.Duration }
 
-func used(p process.ID) (u usage, err error) {
-	if u.server, err = p.CPU(); err != nil {
-		return u, err
+// used is what they have used so far.
+func used(server *subject.Running, db *servers.Server) (u usage, err error) {
+	for _, p := range []struct {
+		id   process.ID
+		time *time.Duration
+	}{{server.Process, &u.server}, {process.ID(os.Getpid()), &u.client}, {process.ID(db.PID()), &u.source}} {
+		if *p.time, err = p.id.CPU(); err != nil {
+			return u, err
+		}
 	}
-	u.client, err = process.ID(os.Getpid()).CPU()
-	return u, err
+	return u, nil
 }
 
-// since is what was used between u and now.
-func (u usage) since(p process.ID) (usage, error) {
-	now, err := used(p)
-	return usage{now.server - u.server, now.client - u.client}, err
+// spend notes what was used since before, and the time since begin.
+func (s *sample) spend(server *subject.Running, db *servers.Server, before usage, begin time.Time) error {
+	s.wall = time.Since(begin)
+	now, err := used(server, db)
+	s.server, s.client, s.source = now.server-before.server, now.client-before.client, now.source-before.source
+	return err
 }
 
 // stream starts a server and lets a client take a stretch from it. Measured is what
@@ -162,7 +170,7 @@ func (b *bench) stream(ctx context.Context, db *servers.Server, w workload.Stret
 	}
 	s.ready = time.Since(server.Started)
 	begin := time.Now()
-	before, err := used(server.Process)
+	before, err := used(server, db)
 	if err != nil {
 		return s, err
 	}
@@ -173,12 +181,9 @@ func (b *bench) stream(ctx context.Context, db *servers.Server, w workload.Stret
 		}
 		s.rows += n
 	}
-	s.wall = time.Since(begin)
-	u, err := before.since(server.Process)
-	if err != nil {
+	if err := s.spend(server, db, before, begin); err != nil {
 		return s, err
 	}
-	s.server, s.client = u.server, u.client
 	if r.rows != int64(w.Rows)+1 {
 		return s, fmt.Errorf("%d rows were delivered of %d and the marker", r.rows, w.Rows)
 	}

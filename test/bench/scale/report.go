@@ -34,6 +34,10 @@ func clientCost(p point) float64 {
 	return p.median(func(s sample) float64 { return s.client.Seconds() * 1e6 / float64(s.rows) })
 }
 
+func sourceCost(p point) float64 {
+	return p.median(func(s sample) float64 { return s.source.Seconds() * 1e6 / float64(s.rows) })
+}
+
 func readySeconds(p point) float64 {
 	return p.median(func(s sample) float64 { return s.ready.Seconds() })
 }
@@ -63,6 +67,7 @@ func streamColumns() []column {
 		{"rows/s", "%.0f", rowsPerSecond},
 		{"server CPU µs per row", "%.2f", serverCost},
 		{"client CPU µs per row", "%.2f", clientCost},
+		{"MySQL CPU µs per row", "%.2f", sourceCost},
 		{"s to the first row", "%.2f", readySeconds},
 		{"peak RSS MB", "%.0f", memoryMB},
 	}
@@ -76,6 +81,7 @@ func instanceColumns(one point) []column {
 		{fmt.Sprintf("times that of %d", one.x), "%.2f", func(p point) float64 { return rowsPerSecond(p) / rowsPerSecond(one) }},
 		{"server CPU µs per row", "%.2f", serverCost},
 		{"clients' CPU µs per row", "%.2f", clientCost},
+		{"MySQL CPU µs per row", "%.2f", sourceCost},
 		{"Jain's index", "%.3f", func(p point) float64 { return p.median(func(s sample) float64 { return s.shares.jain }) }},
 		{"least share", "%.2f", func(p point) float64 { return p.median(func(s sample) float64 { return s.shares.least }) }},
 		{"greatest share", "%.2f", func(p point) float64 { return p.median(func(s sample) float64 { return s.shares.greatest }) }},

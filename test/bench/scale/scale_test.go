@@ -76,10 +76,10 @@ func TestSlope(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	p := point{x: 10, bytes: 3e6, samples: []sample{{rows: 1000, wall: 500 * time.Millisecond, server: 4 * time.Millisecond, client: 2 * time.Millisecond, ready: time.Second, memory: 64 << 20}}}
-	const want = `| columns | rows | binlog MB | rows/s | server CPU µs per row | client CPU µs per row | s to the first row | peak RSS MB |
-|--:|--:|--:|--:|--:|--:|--:|--:|
-| 10 | 1000 | 3 | 2000 | 4.00 | 2.00 | 1.00 | 64 |
+	p := point{x: 10, bytes: 3e6, samples: []sample{{rows: 1000, wall: 500 * time.Millisecond, server: 4 * time.Millisecond, client: 2 * time.Millisecond, source: 1500 * time.Microsecond, ready: time.Second, memory: 64 << 20}}}
+	const want = `| columns | rows | binlog MB | rows/s | server CPU µs per row | client CPU µs per row | MySQL CPU µs per row | s to the first row | peak RSS MB |
+|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+| 10 | 1000 | 3 | 2000 | 4.00 | 2.00 | 1.50 | 1.00 | 64 |
 `
 	if got := table("columns", []point{p}, streamColumns()); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
