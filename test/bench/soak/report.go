@@ -45,14 +45,14 @@ func (f *figure) points(samples []sample) []point {
 // first.
 func half(samples []sample) []sample { return samples[len(samples)/2:] }
 
-// judge says which figures rise by more than they may within d.
+// judge says which figures rise by more than they may within d, for certain.
 func judge(samples []sample, b bounds, d time.Duration) (faults []string) {
 	for _, f := range figures {
 		if f.bound == nil {
 			continue
 		}
-		if by := rise(f.points(half(samples)), d); by > f.bound(b) {
-			faults = append(faults, fmt.Sprintf("%s: rises by %.1f over %s, which may be %.0f", f.name, by, d.Round(time.Second), f.bound(b)))
+		if t := rise(f.points(half(samples)), d); t.over(f.bound(b)) {
+			faults = append(faults, fmt.Sprintf("%s: rises by %.1f ± %.1f over %s, which may be %.0f", f.name, t.by, t.give, d.Round(time.Second), f.bound(b)))
 		}
 	}
 	return faults
@@ -100,7 +100,8 @@ func report(r result, b bounds) string {
 		if f.bound != nil {
 			may = fmt.Sprintf("%.0f", f.bound(b))
 		}
-		fmt.Fprintf(&t, "| %s | %.1f | %.1f | %.0f | %+.2f | %s |\n", f.name, mean(first), mean(second), most(slices.Concat(first, second)), rise(second, r.took), may)
+		up := rise(second, r.took)
+		fmt.Fprintf(&t, "| %s | %.1f | %.1f | %.0f | %+.1f ± %.1f | %s |\n", f.name, mean(first), mean(second), most(slices.Concat(first, second)), up.by, up.give, may)
 	}
 	return t.String()
 }
@@ -122,7 +123,7 @@ func most(points []point) (v float64) {
 
 // chart shows the figures over the run.
 func chart(r result) *plot.Chart {
-	c := &plot.Chart{Title: fmt.Sprintf("The server over %s at full speed", r.took.Round(time.Second)), XLabel: "minutes", YLabel: "MB, or number"}
+	c := &plot.Chart{Title: fmt.Sprintf("The server over %.0f minutes at full speed", r.took.Minutes()), XLabel: "minutes", YLabel: "MB, or number"}
 	for _, f := range figures {
 		s := plot.Series{Name: f.name}
 		for _, p := range f.points(r.samples) {

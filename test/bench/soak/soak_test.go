@@ -203,17 +203,24 @@ func TestRise(t *testing.T) {
 		at := time.Duration(i) * time.Second
 		line = append(line, point{at, 5 + 0.25*float64(i)})
 		flat = append(flat, point{at, 7})
-		noisy = append(noisy, point{at, 7 + 3*math.Sin(float64(i))})
+		noisy = append(noisy, point{at, 7 + 0.25*float64(i) + 3*float64(1-i%2*2)})
 	}
+	// Noise of ±3 on 101 moments: 3*√(101/99)/√(Σ(i-50)²) is 0.010 a second.
 	for _, tt := range []struct {
-		name      string
-		points    []point
-		want, tol float64
+		name           string
+		points         []point
+		by, give, near float64
 	}{
-		{"line", line, 50, 1e-9}, {"flat", flat, 0, 1e-9}, {"noisy", noisy, 0, 2}, {"one point", line[:1], 0, 0}, {"none", nil, 0, 0},
+		{"line", line, 50, 0, 1e-5}, {"flat", flat, 0, 0, 1e-9}, {"noisy", noisy, 50, 2.07, 0.1}, {"two points", line[:2], 0, 0, 0}, {"none", nil, 0, 0, 0},
 	} {
-		if got := rise(tt.points, 200*time.Second); math.Abs(got-tt.want) > tt.tol {
-			t.Errorf("%s: rises by %v, want %v", tt.name, got, tt.want)
+		got := rise(tt.points, 200*time.Second)
+		if math.Abs(got.by-tt.by) > tt.near || math.Abs(got.give-tt.give) > tt.near {
+			t.Errorf("%s: rises by %v ± %v, want %v ± %v", tt.name, got.by, got.give, tt.by, tt.give)
+		}
+	}
+	for by, over := range map[float64]bool{15: false, 17: false, 19: false, 21: true} {
+		if got := (trend{by: by, give: 2}).over(16); got != over {
+			t.Errorf("%v ± 2 is over 16: %t", by, got)
 		}
 	}
 }
@@ -263,7 +270,7 @@ func TestReport(t *testing.T) {
 	text := report(r, bounds{rss: 16, goroutines: 5})
 	for _, want := range []string{
 		"seed 9; 4 sessions, 3 destinations", "7200 changes", ": 2 a second, and about 1.0 MB", "6 a second together, and 11 came again; the last one 1.5s after",
-		"for 10 % of the time", "What clients did: pause 3, rollback 2.", "RSS was 77 MB at its most.", "| RSS, MB | 50.0 | 52.0 | 54 | +8.00 | 16 |", "| goroutines | 100.0 | 100.0 | 100 | +0.00 | 5 |",
+		"for 10 % of the time", "What clients did: pause 3, rollback 2.", "RSS was 77 MB at its most.", "| RSS, MB | 50.0 | 52.0 | 54 | +8.0 ± 0.0 | 16 |", "| goroutines | 100.0 | 100.0 | 100 | +0.0 ± 0.0 | 5 |",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
