@@ -13,10 +13,11 @@ import (
 // worker encodes jobs. With workers of its own a dump starts them in Start and
 // waits for them in Stop; otherwise the source's goroutine does the work.
 type worker struct {
-	d    *dump
-	enc  entry.Encoder
-	slab slab
-	out  []store.Item
+	d      *dump
+	enc    entry.Encoder
+	slab   slab
+	out    []store.Item
+	growth growth
 }
 
 // run works until the dump is stopped. After a failure it still takes jobs, so
@@ -77,8 +78,37 @@ func (w *worker) encode(j *job) {
 // entryOverhead is room for what an entry has beside its rows.
 const entryOverhead = 1 << 10
 
-// growth is how many bytes of entry a byte of a rows event makes, roughly.
-const growth = 4
+// growth tells how many bytes of entry the next rows event will make, from what the
+// last one of its table did.
+type growth struct {
+	plan  *entry.Plan
+	event int // bytes of that event
+	entry int // and of its entry
+}
+
+const (
+	// usualGrowth is how many bytes of entry a byte of a rows event makes where
+	// nothing is known.
+	usualGrowth = 4
+
+	// smallEvent is the size in bytes up to which it is not worth knowing better.
+	smallEvent = 16 << 10
+)
+
+// guess is how much room to make for an event of so many bytes: a quarter more than
+// would be as the last one had it.
+func (g *growth) guess(p *entry.Plan, event int) int {
+	if event <= smallEvent || g.plan != p {
+		return event * usualGrowth
+	}
+	return int(int64(event) * int64(g.entry) / int64(g.event) * 5 / 4)
+}
+
+func (g *growth) learn(p *entry.Plan, event, size int) {
+	if event > smallEvent {
+		*g = growth{p, event, size}
+	}
+}
 
 // bigEvent is the size from which an event's cells are taken to be large, so
 // that its entry is hardly longer than the event.
@@ -102,7 +132,7 @@ func (w *worker) task(j *job, t *task) error {
 	case len(t.body) > bigEvent:
 		need += len(t.body) + len(t.body)/8
 	case t.kind == taskRows:
-		need += len(t.body) * growth
+		need += w.growth.guess(t.plan, len(t.body))
 	default:
 		need += t.words.size()
 	}
@@ -111,6 +141,9 @@ func (w *worker) task(j *job, t *task) error {
 	buf, err := w.append(w.slab.buf, j, t, &out)
 	if err != nil {
 		return err
+	}
+	if t.kind == taskRows {
+		w.growth.learn(t.plan, len(t.body), len(buf)-start)
 	}
 	w.slab.grown(buf, start)
 	out.item.Block, out.item.Start, out.item.End = w.slab.block, uint32(start), uint32(len(buf))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
+	"github.com/towpath-cdc/towpath/internal/store"
 )
 
 // textMapBody is a table map of one LONGTEXT column.
@@ -48,6 +49,35 @@ func TestLargeValues(t *testing.T) {
 				t.Errorf("a value of %d bytes holds %d bytes of memory", size, have)
 			}
 		})
+	}
+}
+
+// TestMiddlingValues: entries of some ten KiB share slabs, so that what they hold is
+// not several times what they are.
+func TestMiddlingValues(t *testing.T) {
+	r := newRig(t, "8.0.15", nil)
+	r.session.Tables = tables{"d.t": "CREATE TABLE t (v longtext)"}
+	w := newEventWriter()
+	events := [][]byte{w.format(), w.query("", "BEGIN"), w.event(binlog.EventTableMap, textMapBody(5, "d", "t"))}
+	for n := range 100 {
+		events = append(events, w.event(binlog.EventWriteRowsV2, rowsBody(5, binlog.EventWriteRowsV2, 1, textRow(smallEvent+n*1000))))
+	}
+	r.start()
+	defer r.stop()
+	check(t, r.chunk(append(events, w.event(binlog.EventXID, make([]byte, 8)))...))
+	check(t, r.settle())
+	blocks := map[*store.Block]bool{}
+	held, size := 0, 0
+	for i := range r.store.entries {
+		it := &r.store.entries[i]
+		size += len(it.raw)
+		if !blocks[it.Block] {
+			blocks[it.Block] = true
+			held += len(it.Block.Bytes)
+		}
+	}
+	if held > 2*size {
+		t.Errorf("%d bytes of entries hold %d bytes of memory", size, held)
 	}
 }
 
