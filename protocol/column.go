@@ -66,50 +66,71 @@ type Column struct {
 // fields.next does is written out here, which takes half the time.
 func (c *Column) parse(b []byte) error {
 	c.raw = b
-	for len(b) >= 2 && b[0] < 0x80 {
-		v, n := uint64(b[1]), 1
+	at, has := 0, presence(0)
+fields:
+	for at+1 < len(b) {
+		tag, v, from := b[at], uint64(b[at+1]), at+2
 		if v >= 0x80 {
-			if v, n = protowire.ConsumeVarint(b[1:]); n < 0 {
+			var n int
+			if v, n = protowire.ConsumeVarint(b[at+1:]); n < 0 {
 				break
 			}
+			from = at + 1 + n
 		}
-		n++
-		tag := uint64(b[0])
-		var text []byte
-		if tag&7 == wireBytes {
-			if v > uint64(len(b)-n) {
-				break
+		switch columnForms[tag] {
+		case formNumber:
+			switch tag >> 3 {
+			case 1:
+				c.index = int32(v)
+			case 2:
+				c.sqlType = SQLType(v)
+			case 4:
+				c.isKey = v != 0
+			case 5:
+				c.updated = v != 0
+			case 6:
+				c.isNull = v != 0
+			case 9:
+				c.length = int32(v)
 			}
-			text = b[n : n+int(v)]
-			n += int(v)
-		}
-		switch tag {
-		case 1<<3 | wireVarint:
-			c.index = int32(v)
-		case 2<<3 | wireVarint:
-			c.sqlType = SQLType(v)
-		case 3<<3 | wireBytes:
-			c.name = text
-		case 4<<3 | wireVarint:
-			c.isKey = v != 0
-		case 5<<3 | wireVarint:
-			c.updated = v != 0
-		case 6<<3 | wireVarint:
-			c.isNull = v != 0
-		case 8<<3 | wireBytes:
-			c.value = text
-		case 9<<3 | wireVarint:
-			c.length = int32(v)
-		case 10<<3 | wireBytes:
-			c.mysqlType = text
+			at = from
+		case formText:
+			if v > uint64(len(b)-from) {
+				break fields
+			}
+			at = from + int(v)
+			switch text := b[from:at]; tag >> 3 {
+			case 3:
+				c.name = text
+			case 8:
+				c.value = text
+			case 10:
+				c.mysqlType = text
+			}
 		default:
-			return c.parseFields(b)
+			break fields
 		}
-		c.has |= 1 << (tag >> 3)
-		b = b[n:]
+		has |= 1 << (tag >> 3)
 	}
-	return c.parseFields(b)
+	c.has = has
+	if at == len(b) {
+		return nil
+	}
+	return c.parseFields(b[at:])
 }
+
+// columnForms says what form a field of a Column has, by its tag; formOther also for
+// fields that need a closer look.
+var columnForms = [256]uint8{
+	1<<3 | 0: formNumber, 2<<3 | 0: formNumber, 4<<3 | 0: formNumber, 5<<3 | 0: formNumber, 6<<3 | 0: formNumber, 9<<3 | 0: formNumber,
+	3<<3 | 2: formText, 8<<3 | 2: formText, 10<<3 | 2: formText,
+}
+
+const (
+	formOther uint8 = iota
+	formNumber
+	formText
+)
 
 // parseFields reads what is left of a Column message, whatever its form.
 func (c *Column) parseFields(b []byte) error {
@@ -151,25 +172,32 @@ func (c *Column) parseFields(b []byte) error {
 
 // validColumn checks a Column message: it fails when parse would.
 func validColumn(b []byte) error {
-	for len(b) >= 2 && b[1] < 0x80 {
-		n := 2
-		switch b[0] {
-		case 1<<3 | byte(wireVarint), 2<<3 | byte(wireVarint), 4<<3 | byte(wireVarint), 5<<3 | byte(wireVarint), 6<<3 | byte(wireVarint), 9<<3 | byte(wireVarint):
-		case 3<<3 | byte(wireBytes), 8<<3 | byte(wireBytes), 10<<3 | byte(wireBytes):
-			n += int(b[1])
-		default:
-			n = len(b) + 1
+	at := 0
+	for at+1 < len(b) {
+		form, v, from := columnForms[b[at]], uint64(b[at+1]), at+2
+		if v >= 0x80 {
+			var n int
+			if v, n = protowire.ConsumeVarint(b[at+1:]); n < 0 {
+				break
+			}
+			from = at + 1 + n
 		}
-		if n > len(b) {
+		if form == formText {
+			if v > uint64(len(b)-from) {
+				break
+			}
+			from += int(v)
+		}
+		if form == formOther {
 			break
 		}
-		b = b[n:]
+		at = from
 	}
-	if len(b) == 0 {
+	if at == len(b) {
 		return nil
 	}
 	var c Column
-	return c.parse(b)
+	return c.parseFields(b[at:])
 }
 
 // Index is the column's place in its table, from 0.

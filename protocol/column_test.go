@@ -163,3 +163,61 @@ func TestNameCache(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// orders is a change of rows of ten columns of the usual kinds.
+func orders(rows int) []byte {
+	columns := []struct {
+		sqlType          SQLType
+		name, typ, value string
+	}{
+		{SQLBigInt, "id", "bigint unsigned", "123456"}, {SQLInteger, "user_id", "int unsigned", "23456"}, {SQLVarchar, "sku", "varchar(64)", "SKU-000000001234"},
+		{SQLVarchar, "email", "varchar(128)", "user23456@mail.example.com"}, {SQLTinyInt, "status", "tinyint", "3"}, {SQLDecimal, "amount", "decimal(12,2)", "1234.56"},
+		{SQLDouble, "score", "double", "17636.571428571428"}, {SQLClob, "note", "text", strings.Repeat("lorem ipsum ", 19)},
+		{SQLTimestamp, "created", "datetime", "2024-01-02 10:17:36"}, {SQLTimestamp, "updated", "timestamp(3)", "2024-01-02 10:17:36.125"},
+	}
+	var row message
+	for i, c := range columns {
+		row = row.msg(2, message{}.num(1, int64(i)).num(2, int64(c.sqlType)).text(3, c.name).num(4, 0).num(5, 1).num(6, 0).text(8, c.value).text(10, c.typ))
+	}
+	change := message{}.num(1, 77).num(2, int64(EventInsert)).num(10, 0)
+	for range rows {
+		change = change.msg(12, row)
+	}
+	return change
+}
+
+// BenchmarkColumns reads a hundred rows of ten columns.
+func BenchmarkColumns(b *testing.B) {
+	raw := orders(100)
+	read := func(b *testing.B, each func(*RowChange) int) {
+		b.SetBytes(int64(len(raw)))
+		b.ReportAllocs()
+		for b.Loop() {
+			change, err := ParseRowChange(raw)
+			if err != nil || each(&change) == 0 {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("parsed", func(b *testing.B) { read(b, (*RowChange).NumRows) })
+	b.Run("in place", func(b *testing.B) {
+		read(b, func(change *RowChange) (n int) {
+			for row := range change.Rows() {
+				for c := range row.After() {
+					n += len(c.RawName()) + len(c.RawValue())
+				}
+			}
+			return n
+		})
+	})
+	b.Run("strings", func(b *testing.B) {
+		read(b, func(change *RowChange) (n int) {
+			for row := range change.Rows() {
+				for c := range row.After() {
+					n += len(c.Name()) + len(c.Value())
+				}
+			}
+			return n
+		})
+	})
+}

@@ -35,20 +35,30 @@ type fields struct {
 }
 
 // next moves to the next field. Nearly all fields have a tag of one byte and a
-// number or length of one more, which is looked for first.
+// number or length of one or two, which is looked for first.
 func (f *fields) next() bool {
-	if b := f.rest; f.err == nil && len(b) >= 2 && (b[0]|b[1]) < 0x80 && b[0] >= 1<<3 {
-		f.num, f.typ = protowire.Number(b[0]>>3), protowire.Type(b[0]&7)
-		switch n := int(b[1]); {
-		case f.typ == protowire.VarintType:
-			f.varint, f.rest = uint64(n), b[2:]
-			return true
-		case f.typ == protowire.BytesType && n <= len(b)-2:
-			f.bytes, f.rest = b[2:2+n], b[2+n:]
-			return true
-		}
+	b := f.rest
+	if f.err != nil || len(b) < 2 || b[0] < 1<<3 || b[0] >= 0x80 {
+		return f.nextLong()
 	}
-	return f.nextLong()
+	v, n := uint64(b[1]), 2
+	if v >= 0x80 {
+		if len(b) < 3 || b[2] >= 0x80 {
+			return f.nextLong()
+		}
+		v, n = v&0x7f|uint64(b[2])<<7, 3
+	}
+	switch typ := protowire.Type(b[0] & 7); {
+	case typ == protowire.VarintType:
+		f.varint, f.rest = v, b[n:]
+	case typ == protowire.BytesType && v <= uint64(len(b)-n):
+		end := n + int(v)
+		f.bytes, f.rest = b[n:end], b[end:]
+	default:
+		return f.nextLong()
+	}
+	f.num, f.typ = protowire.Number(b[0]>>3), protowire.Type(b[0]&7)
+	return true
 }
 
 // nextLong is next for fields of any form.

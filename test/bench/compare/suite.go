@@ -38,7 +38,7 @@ var hot = []suite{
 	{pkg: "internal/pipeline", pattern: "^Benchmark(Transactions|LargeValue)"},
 	{pkg: "internal/store", pattern: "^BenchmarkPutGetAck"},
 	{pkg: "internal/delivery", pattern: "^BenchmarkGetAck"},
-	{pkg: "protocol", pattern: "^BenchmarkRows"},
+	{pkg: "protocol", pattern: "^Benchmark(Rows|Columns)"},
 }
 
 // build builds the tests of suites into dir.
