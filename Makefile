@@ -10,7 +10,7 @@ STEPS    ?= 1000
 CHAOS    ?= -faults 220 -duration 30m
 REPLAY   ?= -schedules 24
 
-.PHONY: build demo test lint web web-build bench bench-admin bench-compare bench-decode bench-scale bench-memory soak failover differential chaos replay fuzz api-fuzz deps clean
+.PHONY: build demo test lint web web-build bench bench-latency bench-admin bench-compare bench-decode bench-scale bench-memory soak failover differential chaos replay fuzz api-fuzz deps clean
 
 build: ## bin/towpath, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/towpath ./cmd/towpath
@@ -35,9 +35,13 @@ web: ## types, style and tests of the web pages, and that web/dist is what they 
 web-build: ## builds web/dist, which is committed
 	@scripts/web build
 
-bench: build ## Towpath beside Java Canal; writes docs/benchmarks.md
+bench: build ## Towpath beside Java Canal; BENCH="-runs 3" and more; writes docs/benchmarks.md
 	@scripts/deps test
-	$(GO) run ./test/bench -out docs/benchmarks.md
+	$(GO) run ./test/bench -out docs/benchmarks.md $(BENCH)
+
+bench-latency: build ## from a commit to the row at the client at a steady rate, beside Java Canal; LATENCY="-rate 500" and more; writes docs/benchmarks.md
+	@scripts/deps test
+	$(GO) run ./test/bench/latency -out docs/benchmarks.md -plots docs/plots $(LATENCY)
 
 bench-admin: build ## what 50 servers and 1000 instances cost the admin; writes docs/benchmarks.md
 	$(GO) run ./test/bench/admin -out docs/benchmarks.md

@@ -12,31 +12,26 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"syscall"
+	"strings"
 	"time"
 
 	"github.com/towpath-cdc/towpath/test/bench/workload"
-	"github.com/towpath-cdc/towpath/test/servers"
 )
 
 // receive runs the floor over a stretch, and returns the CPU time of its process
-// from start to end.
+// since it asked for the dump.
 func (b *bench) receive(ctx context.Context, stretch workload.Stretch) (time.Duration, error) {
 	size, err := dumpSize(b.db.BinlogDir(), stretch)
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.Command(b.floor, "-source", b.db.Addr(), "-file", stretch.File, "-bytes", strconv.FormatInt(size, 10))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd := exec.CommandContext(ctx, b.floor, "-source", b.db.Addr(), "-file", stretch.File, "-bytes", strconv.FormatInt(size, 10))
 	cmd.Stderr = os.Stderr
-	if err := servers.StartProcess(cmd); err != nil {
+	out, err := cmd.Output()
+	if err != nil {
 		return 0, err
 	}
-	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })()
-	if err := cmd.Wait(); err != nil {
-		return 0, err
-	}
-	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
+	return time.ParseDuration(strings.TrimSpace(string(out)))
 }
 
 const (

@@ -79,7 +79,8 @@ func writeServers(b *strings.Builder, results []result, o *options) {
 
 // writeFloor is the table of CPU time beside that of a reader that does nothing.
 func writeFloor(b *strings.Builder, results []result, o *options) {
-	b.WriteString("\nCPU time of the whole process for each GB (10⁹ bytes) of binlog, beside the floor: a program that asks MySQL for the same dump, reads it\nfrom the socket and throws it away.\n")
+	b.WriteString("\nCPU time for each GB (10⁹ bytes) of binlog, beside the floor: a program that asks MySQL for the same dump, reads it from the socket and\n" +
+		"throws it away. Of servers it is that of the whole process, its start included, of the floor that from the request for the dump on.\n")
 	b.WriteString("\n| binlog | | CPU s per GB of binlog | times the floor |\n|---|---|--:|--:|\n")
 	for i := range results {
 		r := &results[i]

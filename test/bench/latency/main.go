@@ -33,31 +33,42 @@ func main() {
 
 // options are what the command line says.
 type options struct {
+	towpath  string
 	rate     int
 	sessions int
 	duration time.Duration
 	warmUp   time.Duration
 	batch    int
 	timeout  time.Duration
+	java     bool
+	out      string
+	plots    string
 }
 
-func run(ctx context.Context) error {
-	var o options
-	program := flag.String("towpath", "bin/towpath", "the `program` to measure")
+func parse() (*options, error) {
+	o := new(options)
+	flag.StringVar(&o.towpath, "towpath", "bin/towpath", "the `program` to measure")
 	flag.IntVar(&o.rate, "rate", 2000, "transactions a second, of one row each")
 	flag.IntVar(&o.sessions, "sessions", 8, "sessions that share them")
 	flag.DurationVar(&o.duration, "duration", 30*time.Second, "for how long latencies count")
 	flag.DurationVar(&o.warmUp, "warm-up", 5*time.Second, "for how long there is load before")
 	flag.IntVar(&o.batch, "batch", 1000, "size of a get of a client that waits for full batches")
 	flag.DurationVar(&o.timeout, "timeout", 100*time.Millisecond, "timeout of a get")
-	java := flag.Bool("java", true, "measure Java Canal too")
-	out := flag.String("out", "", "`file` whose part between the latency markers is replaced by the result")
-	drawing := flag.String("plot", "", "`file` for a plot, SVG")
+	flag.BoolVar(&o.java, "java", true, "measure Java Canal too")
+	flag.StringVar(&o.out, "out", "", "`file` whose part between the latency markers is replaced by the result")
+	flag.StringVar(&o.plots, "plots", "", "`folder` for the plot of latencies, latency.svg, which the result shows")
 	flag.Parse()
 	if o.rate <= 0 || o.sessions <= 0 || o.duration <= 0 || o.warmUp < 0 {
-		return fmt.Errorf("a load of %d a second over %d sessions for %s after %s is none", o.rate, o.sessions, o.duration, o.warmUp)
+		return nil, fmt.Errorf("a load of %d a second over %d sessions for %s after %s is none", o.rate, o.sessions, o.duration, o.warmUp)
 	}
+	return o, nil
+}
 
+func run(ctx context.Context) error {
+	o, err := parse()
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "towpath-latency-")
 	if err != nil {
 		return err
@@ -68,10 +79,6 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer db.Kill()
-	path, err := filepath.Abs(*program)
-	if err != nil {
-		return err
-	}
 	if err := makeTable(ctx, db); err != nil {
 		return err
 	}
@@ -79,8 +86,21 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	subjects := []subject.Subject{&subject.Towpath{Program: path}}
-	if *java {
+	results, err := o.measureAll(ctx, db, dir)
+	if err != nil {
+		return err
+	}
+	return o.publish(results, settings)
+}
+
+// measureAll measures each server in turn with each manner of asking.
+func (o *options) measureAll(ctx context.Context, db *servers.Server, dir string) ([]result, error) {
+	program, err := filepath.Abs(o.towpath)
+	if err != nil {
+		return nil, err
+	}
+	subjects := []subject.Subject{&subject.Towpath{Program: program}}
+	if o.java {
 		subjects = append(subjects, &subject.Java{})
 	}
 	var results []result
@@ -88,23 +108,32 @@ func run(ctx context.Context) error {
 		for _, s := range subjects {
 			r, err := o.measure(ctx, s, db, m, filepath.Join(dir, fmt.Sprintf("%s-%d", strings.Fields(s.Name())[0], i)))
 			if err != nil {
-				return fmt.Errorf("%s, %s: %w", s.Name(), m.name, err)
+				return nil, fmt.Errorf("%s, %s: %w", s.Name(), m.what, err)
 			}
-			fmt.Fprintf(os.Stderr, "%-10s %s: p50 %s, p99 %s from the return of COMMIT\n", r.subject, m.name, percentile(r.returned, 0.5), percentile(r.returned, 0.99))
+			fmt.Fprintf(os.Stderr, "%-10s %s: p50 %s, p99 %s from the return of COMMIT\n", r.subject, m.what, percentile(r.returned, 0.5), percentile(r.returned, 0.99))
 			results = append(results, r)
 		}
 	}
-	text := report(results, &o, settings)
-	fmt.Println(text)
-	if *drawing != "" {
-		if err := os.WriteFile(*drawing, chart(results).SVG(), 0o644); err != nil {
+	return results, nil
+}
+
+// publish prints the result, and writes it where the options say.
+func (o *options) publish(results []result, settings string) error {
+	text := report(results, o, settings)
+	if o.plots != "" {
+		if err := os.MkdirAll(o.plots, 0o755); err != nil {
 			return err
 		}
+		if err := os.WriteFile(filepath.Join(o.plots, "latency.svg"), chart(results).SVG(), 0o644); err != nil {
+			return err
+		}
+		text += "\n![Latency by how many rows exceed it](plots/latency.svg)\n"
 	}
-	if *out != "" {
-		return document.Replace(*out, "latency", text)
+	fmt.Println(text)
+	if o.out == "" {
+		return nil
 	}
-	return nil
+	return document.Replace(o.out, "latency", text)
 }
 
 // durability is what MySQL does before a COMMIT returns, as its settings say.

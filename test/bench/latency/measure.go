@@ -22,9 +22,9 @@ const (
 
 // manner is how a client asks.
 type manner struct {
-	name, what string
-	batch      int
-	timeout    time.Duration
+	what    string // for reports
+	batch   int
+	timeout time.Duration
 }
 
 // manners are those that are measured: a client with Canal's usual size of a batch,
@@ -32,8 +32,8 @@ type manner struct {
 // asks for the least and so gets rows as soon as there are some.
 func (o *options) manners() []manner {
 	return []manner{
-		{"full", fmt.Sprintf("batches of %d KiB", o.batch), o.batch, o.timeout},
-		{"small", "batches of 1 KiB", 1, o.timeout},
+		{fmt.Sprintf("batches of %d KiB", o.batch), o.batch, o.timeout},
+		{"batches of 1 KiB", 1, o.timeout},
 	}
 }
 
