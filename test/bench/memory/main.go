@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -46,7 +47,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&s.rows, "rows", 1_000_000, "rows that the client that acks takes")
 	flag.IntVar(&s.batches, "batches", 20, "batches that a client takes before it stops")
 	flag.DurationVar(&s.stall, "stall", time.Minute, "for how long it stops")
-	transaction := flag.Int64("transaction", 2048, "`MiB` of the large transaction")
+	transaction := flag.Int64("transaction", 2048, "`MiB` of the large transaction, at most 4000: a binlog file has 4 GiB")
 	row := flag.Int64("row", 64, "`MiB` of a large row")
 	flag.IntVar(&s.bigRows, "big-rows", 10, "how many large rows there are")
 	flag.DurationVar(&s.patience, "patience", 2*time.Minute, "after how long without a row a server is given up")
@@ -55,6 +56,9 @@ func run(ctx context.Context) error {
 	out := flag.String("out", "", "`file` whose part between the memory markers is replaced by the result")
 	plots := flag.String("plots", "", "`folder` for the plot of memory over time, memory.svg, which the result shows")
 	flag.Parse()
+	if *transaction > 4000 || *row < 1 || *transaction < 1 {
+		return errors.New("the transaction must have 1 to 4000 MiB, and a row at least 1")
+	}
 	s.transaction, s.row = *transaction*mib, *row*mib
 
 	dir, err := os.MkdirTemp("", "towpath-memory-")
