@@ -43,21 +43,21 @@ func newCalibration() *calibration {
 	return c
 }
 
-// measure is the time of the calibration, in nanoseconds: of each part the median of
-// some rounds.
+// measure is the time of the calibration, in nanoseconds: of each part the shortest of
+// some rounds, since whatever disturbs makes them longer.
 func (c *calibration) measure() float64 {
 	return geometricMean(timed(c.numbers), timed(c.copies), timed(c.branches))
 }
 
-// timed is the median time of f in nanoseconds.
+// timed is the shortest time of f in nanoseconds.
 func timed(f func()) float64 {
-	var v []float64
+	least := math.Inf(1)
 	for range calibrationRounds {
 		start := time.Now()
 		f()
-		v = append(v, float64(time.Since(start)))
+		least = min(least, float64(time.Since(start)))
 	}
-	return median(v)
+	return least
 }
 
 func (c *calibration) numbers() {

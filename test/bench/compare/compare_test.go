@@ -13,6 +13,7 @@ func TestParse(t *testing.T) {
 pkg: github.com/towpath-cdc/towpath/internal/entry
 BenchmarkRows/mysql80         	    1203	     98123 ns/op	 180.55 MB/s	      16 B/op	       2 allocs/op
 BenchmarkTiny 	1000000000	         0.25 ns/op
+BenchmarkRows/mysql80         	    1203	     99999 ns/op	 180.55 MB/s	      16 B/op	       3 allocs/op
 PASS
 `)
 	want := measurements{"BenchmarkRows/mysql80": {Nanoseconds: 98123, Allocations: 2}, "BenchmarkTiny": {Nanoseconds: 0.25}}

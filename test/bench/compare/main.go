@@ -32,8 +32,8 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	rounds := flag.Int("rounds", 5, "runs of each benchmark; medians count")
-	benchtime := flag.Duration("benchtime", 200*time.Millisecond, "for how long each benchmark runs in a round")
+	rounds := flag.Int("rounds", 5, "rounds over all benchmarks; medians count")
+	benchtime := flag.Duration("benchtime", 100*time.Millisecond, "for how long a benchmark runs each time, which is three times in a round")
 	tolerance := flag.Float64("tolerance", 0.25, "by how much slower than the baseline is too slow")
 	file := flag.String("baseline", "test/bench/compare/baseline.json", "`file` with the baseline")
 	update := flag.Bool("update", false, "write the baseline instead of comparing with it")

@@ -130,9 +130,13 @@ func of(runs []measurement, figure func(measurement) float64) (v []float64) {
 	return v
 }
 
-// once runs the benchmarks of a suite once, on one core as the calibration is.
+// repetitions of a benchmark in a round, of which the shortest time counts.
+const repetitions = 3
+
+// once runs the benchmarks of a suite for one round, on one core as the calibration is.
 func (m *measurer) once(ctx context.Context, s suite) (measurements, error) {
-	cmd := exec.Command(s.binary, "-test.run", "^$", "-test.bench", s.pattern, "-test.benchtime", m.benchtime.String(), "-test.benchmem", "-test.cpu", "1")
+	cmd := exec.Command(s.binary, "-test.run", "^$", "-test.bench", s.pattern, "-test.benchtime", m.benchtime.String(),
+		"-test.count", strconv.Itoa(repetitions), "-test.benchmem", "-test.cpu", "1")
 	cmd.Dir = s.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var out bytes.Buffer
@@ -147,7 +151,7 @@ func (m *measurer) once(ctx context.Context, s suite) (measurements, error) {
 	return parse(out.String())
 }
 
-// parse reads what go test -bench prints.
+// parse reads what go test -bench prints. Of several results of a benchmark the least count.
 func parse(out string) (measurements, error) {
 	all := measurements{}
 	for lines := bufio.NewScanner(strings.NewReader(out)); lines.Scan(); {
@@ -170,6 +174,9 @@ func parse(out string) (measurements, error) {
 		}
 		if m.Nanoseconds <= 0 {
 			return nil, fmt.Errorf("result %q has no time", lines.Text())
+		}
+		if was, ok := all[f[0]]; ok {
+			m.Nanoseconds, m.Allocations = min(m.Nanoseconds, was.Nanoseconds), min(m.Allocations, was.Allocations)
 		}
 		all[f[0]] = m
 	}
