@@ -125,7 +125,7 @@ func (b *bench) manyInstances(ctx context.Context) (string, map[string]*plot.Cha
 	return table("destinations", points, instanceColumns(points[0])) + image("instances", throughput) + image("instances-cost", cost),
 		map[string]*plot.Chart{
 			"scale-instances.svg":      chart(throughput, "destinations", "rows/s", true, false, line{"", points, rowsPerSecond}),
-			"scale-instances-cost.svg": chart(cost, "destinations", "µs per row", true, false, line{"server", points, serverCost}, line{"clients", points, clientCost}, line{"MySQL", points, sourceCost}),
+			"scale-instances-cost.svg": costChart(cost, "destinations", line{"server", points, serverCost}, line{"clients", points, clientCost}, line{"MySQL", points, sourceCost}),
 		}, nil
 }
 

@@ -135,9 +135,9 @@ func both(points []point) []line {
 	return []line{{"server", points, serverCost}, {"client", points, clientCost}}
 }
 
-// costChart is of microseconds per row, both axes logarithmic.
+// costChart is of microseconds per row, over a logarithmic axis.
 func costChart(title, x string, lines ...line) *plot.Chart {
-	return chart(title, x, "µs per row", true, true, lines...)
+	return chart(title, x, "µs per row", true, false, lines...)
 }
 
 func chart(title, x, y string, logX, logY bool, lines ...line) *plot.Chart {

@@ -91,7 +91,7 @@ func TestTable(t *testing.T) {
 
 func TestChart(t *testing.T) {
 	c := costChart("t", "columns", both([]point{{x: 3, samples: []sample{{rows: 10, server: 20 * time.Microsecond, client: 50 * time.Microsecond}}}})...)
-	if !c.LogX || !c.LogY || len(c.Series) != 2 || c.Series[0].Points[0].X != 3 || !near(c.Series[0].Points[0].Y, 2) || !near(c.Series[1].Points[0].Y, 5) {
+	if !c.LogX || c.LogY || len(c.Series) != 2 || c.Series[0].Points[0].X != 3 || !near(c.Series[0].Points[0].Y, 2) || !near(c.Series[1].Points[0].Y, 5) {
 		t.Errorf("chart %+v", c)
 	}
 }

@@ -56,8 +56,9 @@ func (b *bench) width(ctx context.Context) (string, map[string]*plot.Chart, erro
 		return "", nil, err
 	}
 	perColumn := column{"server CPU ns per column", "%.1f", func(p point) float64 { return 1000 * serverCost(p) / float64(p.x) }}
-	return table("columns", points, append(streamColumns(), perColumn)) + image("width", "CPU time per row against columns of a row"),
-		map[string]*plot.Chart{"scale-width.svg": costChart("CPU time per row against columns of a row", "columns", both(points)...)}, nil
+	const title = "CPU time per row against columns of a row"
+	return table("columns", points, append(streamColumns(), perColumn)) + image("width", title),
+		map[string]*plot.Chart{"scale-width.svg": chart(title, "columns", "µs per row", true, true, both(points)...)}, nil
 }
 
 // event sweeps the rows of a transaction, once with all its rows in one event and
