@@ -11,7 +11,7 @@ func TestKeptEntries(t *testing.T) {
 	const n, bad = 100, 40
 	var b Batch
 	for i := range byte(n) {
-		raw := []byte{1<<3 | 2, 2, 3<<3 | 0, i} // a header whose offset is i
+		raw := []byte{1<<3 | 2, 2, 3 << 3, i} // a header whose offset is i
 		if i == bad {
 			raw = raw[:3]
 		}

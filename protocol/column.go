@@ -122,8 +122,9 @@ fields:
 // columnForms says what form a field of a Column has, by its tag; formOther also for
 // fields that need a closer look.
 var columnForms = [256]uint8{
-	1<<3 | 0: formNumber, 2<<3 | 0: formNumber, 4<<3 | 0: formNumber, 5<<3 | 0: formNumber, 6<<3 | 0: formNumber, 9<<3 | 0: formNumber,
-	3<<3 | 2: formText, 8<<3 | 2: formText, 10<<3 | 2: formText,
+	1<<3 | wireVarint: formNumber, 2<<3 | wireVarint: formNumber, 4<<3 | wireVarint: formNumber,
+	5<<3 | wireVarint: formNumber, 6<<3 | wireVarint: formNumber, 9<<3 | wireVarint: formNumber,
+	3<<3 | wireBytes: formText, 8<<3 | wireBytes: formText, 10<<3 | wireBytes: formText,
 }
 
 const (

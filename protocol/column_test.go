@@ -146,7 +146,7 @@ func compareTime(t *testing.T, b []byte) {
 func TestNameCache(t *testing.T) {
 	var c nameCache
 	texts := []string{"", "id", "not \xff UTF-8", strings.Repeat("x", maxName), strings.Repeat("x", maxName+1)}
-	for i := range 3 * nameSlots {
+	for i := range 3 * nameBuckets * nameWays {
 		texts = append(texts, fmt.Sprintf("column_%d", i))
 	}
 	var wg sync.WaitGroup

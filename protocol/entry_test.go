@@ -511,6 +511,24 @@ func BenchmarkRows(b *testing.B) {
 	}
 }
 
+// BenchmarkHeaders reads what there is of the entries of a binlog beside their rows.
+func BenchmarkHeaders(b *testing.B) {
+	entries, length := recordedEntries(b), 0
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, r := range entries {
+			e, err := ParseEntry(r.raw)
+			if err != nil {
+				b.Fatal(err)
+			}
+			length += len(e.Header().SchemaName()) + len(e.Header().TableName())
+		}
+	}
+	if length == 0 {
+		b.Error("no names")
+	}
+}
+
 func FuzzEntry(f *testing.F) {
 	for _, r := range recordedEntries(f) {
 		f.Add(r.raw)

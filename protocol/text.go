@@ -26,16 +26,18 @@ func javaString(b []byte) string {
 // read by name.
 var names nameCache
 
-// nameCache holds strings made of the same bytes before, one in each slot. It may be
+// nameCache holds strings made of the same bytes before. A text has a few slots that
+// it can be in, so that two that share them do not drive each other out. It may be
 // used by any number of goroutines.
 type nameCache struct {
-	slots [nameSlots]atomic.Pointer[string]
+	slots [nameBuckets][nameWays]atomic.Pointer[string]
 }
 
 // The bounds of a nameCache: strings, and bytes of each.
 const (
-	nameSlots = 1 << 11
-	maxName   = 64
+	nameBuckets = 1 << 9
+	nameWays    = 4
+	maxName     = 64
 )
 
 var nameSeed = maphash.MakeSeed()
@@ -45,13 +47,22 @@ func (n *nameCache) text(b []byte) string {
 	if len(b) == 0 || len(b) > maxName {
 		return javaString(b)
 	}
-	slot := &n.slots[maphash.Bytes(nameSeed, b)%nameSlots]
-	if s := slot.Load(); s != nil && *s == string(b) {
-		return *s
+	hash := maphash.Bytes(nameSeed, b)
+	ways := &n.slots[hash%nameBuckets]
+	free := hash / nameBuckets % nameWays
+	for i := range ways {
+		s := ways[i].Load()
+		if s == nil {
+			free = uint64(i)
+			break
+		}
+		if *s == string(b) {
+			return *s
+		}
 	}
 	s := javaString(b)
 	if s == string(b) { // else it would not be found again
-		slot.Store(&s)
+		ways[free].Store(&s)
 	}
 	return s
 }

@@ -38,7 +38,7 @@ var hot = []suite{
 	{pkg: "internal/pipeline", pattern: "^Benchmark(Transactions|LargeValue)"},
 	{pkg: "internal/store", pattern: "^BenchmarkPutGetAck"},
 	{pkg: "internal/delivery", pattern: "^BenchmarkGetAck"},
-	{pkg: "protocol", pattern: "^Benchmark(Rows|Columns)"},
+	{pkg: "protocol", pattern: "^Benchmark(Rows|Columns|Headers)"},
 }
 
 // build builds the tests of suites into dir.

@@ -16,7 +16,7 @@ const passCommand = "pass"
 // pass is one run of ours: a kind of decoder, a file, and what else it needs.
 func pass(ctx context.Context, args []string) error {
 	if len(args) < 3 {
-		return fmt.Errorf("usage: %s KIND FILE ARGUMENT...", passCommand)
+		return fmt.Errorf("usage: %s KIND FILE ARGUMENTS", passCommand)
 	}
 	var f figures
 	var err error
