@@ -55,16 +55,16 @@ func ms(d time.Duration) float64 { return d.Seconds() * 1e3 }
 // chart draws the times from the planned commits, the median at the left and the
 // longest at the right.
 func chart(results []result) *plot.Chart {
-	c := &plot.Chart{Title: "From the planned COMMIT to the row at the client", XLabel: "one row in … takes longer", YLabel: "ms", LogX: true, LogY: true}
+	c := &plot.Chart{Title: "From the planned COMMIT to the row at the client", XLabel: "one row in … takes this long or longer", YLabel: "ms", LogX: true, LogY: true}
 	for _, r := range results {
 		c.Series = append(c.Series, plot.Series{Name: r.subject + ", " + r.manner.what, Points: curve(r.planned)})
 	}
 	return c
 }
 
-// curve has, for growing n, the time that one of n does not come below.
+// curve has, for growing n, the time that one row in n takes or exceeds.
 func curve(sorted []time.Duration) (points []plot.Point) {
-	const least, factor = 2, 1.25
+	const least, factor = 2, 1.5
 	most := float64(len(sorted))
 	for n := float64(least); n < most; n *= factor {
 		points = append(points, plot.Point{X: n, Y: ms(percentile(sorted, 1-1/n))})
