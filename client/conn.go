@@ -205,11 +205,11 @@ func (c *Conn) GetWithoutAck(ctx context.Context, size int, timeout time.Duratio
 	var b *Batch
 	err := c.exchange(ctx, limit, func(s *session) error {
 		get.ClientID = s.clientID
-		reply, err := s.get(&get)
+		reply, frame, err := s.get(&get)
 		c.mu.Lock()
 		c.last = s.sequence
 		c.mu.Unlock()
-		b = &Batch{id: reply.BatchID, raw: reply.Messages, c: c, s: s}
+		b = &Batch{id: reply.BatchID, raw: reply.Messages, frame: frame, c: c, s: s}
 		return err
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/towpath-cdc/towpath/protocol"
@@ -34,6 +35,9 @@ type session struct {
 	valid func() error // says why the caller may consume no longer; nil if it may
 
 	sequence // used by get only
+
+	largest int                    // length of the largest packet so far; used by read only
+	spare   atomic.Pointer[[]byte] // memory of a batch that was released, for the next packet
 
 	mu   sync.Mutex // guards writing to nc, and held
 	held []int64    // batches received and not acked, oldest first
@@ -129,7 +133,7 @@ func (s *session) interruptible(ctx context.Context, limit time.Duration, f func
 }
 
 func (s *session) authenticate() error {
-	p, err := s.read()
+	p, _, err := s.read()
 	if err != nil {
 		return fmt.Errorf("read handshake: %w", err)
 	}
@@ -163,7 +167,7 @@ func (s *session) request(op string, m protocol.Message) error {
 	if err := s.write(m); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	p, err := s.read()
+	p, _, err := s.read()
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
@@ -180,22 +184,24 @@ func (s *session) subscribe(filter string) error {
 // get asks for a batch and holds it. Where it finds that batches went elsewhere it
 // has everything delivered again, unless the caller holds batches of this connection
 // already: then it fails with ErrGap.
-func (s *session) get(m *protocol.Get) (protocol.Messages, error) {
+//
+// frame is the memory that the entries are in.
+func (s *session) get(m *protocol.Get) (reply protocol.Messages, frame []byte, err error) {
 	for {
-		reply, err := s.ask(m)
+		reply, frame, err = s.ask(m)
 		if err != nil || reply.BatchID == protocol.NoBatch {
-			return reply, err
+			return reply, frame, err
 		}
 		first := !s.begun
 		if s.next(reply.BatchID) {
 			s.begun = true
-			return reply, s.hold(reply.BatchID)
+			return reply, frame, s.hold(reply.BatchID)
 		}
 		if !first {
-			return protocol.Messages{}, ErrGap
+			return protocol.Messages{}, nil, ErrGap
 		}
 		if err := s.rollback(); err != nil {
-			return protocol.Messages{}, fmt.Errorf("get: %w", err)
+			return protocol.Messages{}, nil, fmt.Errorf("get: %w", err)
 		}
 	}
 }
@@ -212,16 +218,20 @@ func (s *session) hold(id int64) error {
 	return nil
 }
 
-// ask sends a GET and reads the answer.
-func (s *session) ask(m *protocol.Get) (protocol.Messages, error) {
-	if err := s.write(m); err != nil {
-		return protocol.Messages{}, fmt.Errorf("get: %w", err)
+// ask sends a GET and reads the answer, which is in frame.
+func (s *session) ask(m *protocol.Get) (reply protocol.Messages, frame []byte, err error) {
+	if err = s.write(m); err != nil {
+		return reply, nil, fmt.Errorf("get: %w", err)
 	}
-	p, err := s.read()
+	p, frame, err := s.read()
 	if err != nil {
-		return protocol.Messages{}, fmt.Errorf("get: %w", err)
+		return reply, nil, fmt.Errorf("get: %w", err)
 	}
-	return parseBatch(p)
+	if reply, err = parseBatch(p); len(reply.Messages) == 0 {
+		s.reuse(frame) // nothing that the caller gets is in it
+		return reply, nil, err
+	}
+	return reply, frame, err
 }
 
 // parseBatch reads the answer to a GET, which is MESSAGES or the report of an
@@ -329,14 +339,28 @@ func (s *session) writeLocked(m protocol.Message) error {
 	return err
 }
 
-// read reads one packet, into memory of its own.
-func (s *session) read() (protocol.Packet, error) {
-	b, err := protocol.ReadFrame(s.r, nil, s.o.MaxReply)
+// reuse gives memory to the next packet.
+func (s *session) reuse(frame []byte) { s.spare.Store(&frame) }
+
+// read reads one packet, which is in frame. A server that has sent a large one before
+// is believed when it announces another: it gets its memory at once.
+func (s *session) read() (p protocol.Packet, frame []byte, err error) {
+	if spare := s.spare.Swap(nil); spare != nil {
+		frame = *spare
+	}
+	if header, err := s.r.Peek(protocol.HeaderLength); err == nil {
+		if n, err := protocol.FrameLength(header, s.o.MaxReply); err == nil && n > cap(frame) && n <= 2*s.largest {
+			frame = make([]byte, 0, n)
+		}
+	}
+	frame, err = protocol.ReadFrame(s.r, frame, s.o.MaxReply)
 	if err == io.EOF {
 		err = errors.New("server closed the connection")
 	}
 	if err != nil {
-		return protocol.Packet{}, err
+		return p, nil, err
 	}
-	return protocol.ParsePacket(b)
+	s.largest = max(s.largest, len(frame))
+	p, err = protocol.ParsePacket(frame)
+	return p, frame, err
 }

@@ -173,6 +173,7 @@ func (o *tailOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 				return err
 			}
 		}
+		batch.Release()
 		if o.count > 0 && left == 0 {
 			return nil
 		}

@@ -50,6 +50,7 @@ func ours(ctx context.Context, addr, marker string, w way, timeout time.Duration
 		if err := c.Ack(b.ID()); err != nil {
 			return f, err
 		}
+		b.Release()
 		batches++
 		done = done || batches == w.rounds
 	}
