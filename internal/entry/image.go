@@ -220,19 +220,13 @@ func (w *was) repeat(m *message, c *column, tag byte) {
 // fixed writes the Column message of a value whose text is not longer than
 // longestFixed.
 func (m *message) fixed(c *column, zone *value.Zone, cell []byte, tag, updated byte) error {
-	if len(m.buf)-m.end < c.room {
-		m.grow(c.room)
-	}
+	m.room(c, 0)
 	buf, at := m.buf, m.end
 	open := c.open
 	if c.unsigned && c.cell <= cellLongLong && cell[len(cell)-1]&0x80 != 0 {
 		open = c.openHigh
 	}
-	copyBlock((*[block]byte)(buf[at:]), (*[block]byte)(open[:block]))
-	if len(open) > block {
-		copy(buf[at+block:], open[block:])
-	}
-	text := at + len(open)
+	text := at + paste(buf[at:], open)
 	buf[at], buf[text-5] = tag, updated
 	end, err := c.text(buf, text, cell, zone)
 	if err != nil {
@@ -249,10 +243,7 @@ func (m *message) fixed(c *column, zone *value.Zone, cell []byte, tag, updated b
 		}
 		putVarint(buf[at+1:], uint64(n))
 	}
-	copyBlock((*[block]byte)(buf[end:]), (*[block]byte)(c.tail[:block]))
-	if len(c.tail) > block {
-		copy(buf[end+block:], c.tail[block:])
-	}
+	paste(buf[end:], c.tail)
 	m.text, m.after, m.end = text, end, end+len(c.tail)
 	return nil
 }

@@ -104,10 +104,8 @@ func AppendUint(dst []byte, v uint64) []byte {
 	if v < 10 {
 		return append(dst, byte('0'+v))
 	}
+	dst = room(dst, PutRoom)
 	at := len(dst)
-	if cap(dst)-at < PutRoom {
-		dst = slices.Grow(dst, PutRoom)
-	}
 	return dst[:at+PutUint(dst[at:at+PutRoom], v)]
 }
 
@@ -127,13 +125,16 @@ func appendDigits(dst []byte, v uint64, n int) []byte {
 	return dst
 }
 
-// extend returns dst with n more bytes of any content. There is room as a rule.
-func extend(dst []byte, n int) []byte {
-	if end := len(dst) + n; end <= cap(dst) {
-		return dst[:end]
+// room returns dst with at least n bytes of capacity behind it, which it has as a rule.
+func room(dst []byte, n int) []byte {
+	if cap(dst)-len(dst) >= n {
+		return dst
 	}
-	return append(dst, make([]byte, n)...)
+	return slices.Grow(dst, n)
 }
+
+// extend returns dst with n more bytes of any content.
+func extend(dst []byte, n int) []byte { return room(dst, n)[:len(dst)+n] }
 
 // putDigits fills out with the last len(out) decimal digits of v.
 func putDigits(out []byte, v uint64) {

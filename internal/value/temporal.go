@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 const (
@@ -71,14 +70,6 @@ func appendFraction(dst []byte, micros uint32, fsp int) []byte {
 	at := len(dst)
 	binary.LittleEndian.PutUint64(dst[at:at+8], (decimals(micros)|eightZeros)>>16)
 	return dst[:at+fsp]
-}
-
-// room returns dst with at least n bytes of capacity behind it.
-func room(dst []byte, n int) []byte {
-	if cap(dst)-len(dst) >= n {
-		return dst
-	}
-	return slices.Grow(dst, n)
 }
 
 // A datetime is a date and time of day in its parts. The year is below 10,000 and the
