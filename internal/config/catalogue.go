@@ -196,6 +196,7 @@ var instanceKeys = instanceScope([]Key{
 	{Name: "canal.instance.memory.batch.mode", Default: "MEMSIZE", Effect: "what a client's batch size counts: MEMSIZE (memunits) or ITEMSIZE (entries)"},
 	{Name: "canal.instance.memory.rawEntry", Default: "true", Status: NoEffect, Effect: "keep entries encoded", Why: whyRaw, Quiet: "true"},
 	{Name: "canal.instance.get.ddl.isolation", Default: "false", Effect: "hand out each DDL in a batch of its own"},
+	{Name: "towpath.instance.get.linger", Effect: "how many milliseconds a get with a timeout still waits for a full batch once there is something to send, 0 to 60000: with 0 or 1 clients of all kinds see changes within a few milliseconds whatever size of batch they ask for, in more and smaller batches. Blank: until its timeout, as in Canal. Towpath's own key"},
 
 	{Name: "canal.instance.detecting.enable", Default: "false", Effect: "run canal.instance.detecting.sql on the source regularly, on a connection of its own"},
 	{Name: "canal.instance.detecting.sql", Effect: "that statement; blank means that nothing is sent and nothing detected"},

@@ -300,10 +300,23 @@ func (r *instanceReader) read(c *Config, kind profile) Instance {
 		MemUnit:      int(r.number("canal.instance.memory.buffer.memunit", 1, maxInt32)),
 		BatchMode:    r.batchMode(),
 		DDLIsolation: r.flag("canal.instance.get.ddl.isolation"),
+		GetLinger:    r.getLinger(),
 	}
 	r.filters(&in)
 	r.sources(c, kind, &in)
 	return in
+}
+
+// maxLinger bounds towpath.instance.get.linger, in milliseconds.
+const maxLinger = 60000
+
+func (r *instanceReader) getLinger() *time.Duration {
+	const key = "towpath.instance.get.linger"
+	if r.text(key) == "" {
+		return nil
+	}
+	linger := time.Duration(r.number(key, 0, maxLinger)) * time.Millisecond
+	return &linger
 }
 
 // filters fills the filter values.

@@ -51,6 +51,7 @@ func TestInstanceErrors(t *testing.T) {
 		{"zookeeper alone, other key", "canal.instance.d.spring.xml=default-instance.xml\ncanal.zkServers=", address, "canal.properties:1): this keeps cursors in ZooKeeper: set canal.zkServers"},
 		{"preferred", "", address + "towpath.instance.preferred=10.0.0.1:11111,10.0.0.2", `instance.properties:2): "10.0.0.2": want host:port`},
 		{"preferred port", "", address + "towpath.instance.preferred=10.0.0.1:0", "port from 1 to 65535"},
+		{"linger", "", address + "towpath.instance.get.linger=-1", "from 0 to 60000"},
 		{"unknown xml", "canal.instance.global.spring.xml=classpath:spring/mine.xml", address, "want file-instance.xml"},
 		{"syntax", "", `x=\u1`, "instance.properties:1"},
 	} {
@@ -61,6 +62,34 @@ func TestInstanceErrors(t *testing.T) {
 			}
 			if err != nil && !strings.Contains(err.Error(), "destination d: ") {
 				t.Errorf("error %v does not name the destination", err)
+			}
+		})
+	}
+}
+
+func TestGetLinger(t *testing.T) {
+	const address = "canal.instance.master.address=h:1\n"
+	for _, c := range []struct {
+		name, global, own string
+		want              time.Duration // -1: as Canal
+	}{
+		{"absent", "", "", -1},
+		{"blank", "towpath.instance.get.linger=5", "towpath.instance.get.linger=", -1},
+		{"zero", "", "towpath.instance.get.linger=0", 0},
+		{"own", "towpath.instance.get.linger=5", "towpath.instance.get.linger=2", 2 * time.Millisecond},
+		{"of all", "towpath.instance.get.linger=5", "", 5 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in, err := instance(t, c.global, address+c.own)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := time.Duration(-1)
+			if in.GetLinger != nil {
+				got = *in.GetLinger
+			}
+			if got != c.want {
+				t.Errorf("linger %v, want %v", got, c.want)
 			}
 		})
 	}

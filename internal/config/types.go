@@ -207,6 +207,7 @@ type Instance struct {
 	MemUnit      int // bytes
 	BatchMode    BatchMode
 	DDLIsolation bool
+	GetLinger    *time.Duration // towpath.instance.get.linger; nil: until a get's timeout
 
 	History History
 }

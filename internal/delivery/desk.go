@@ -40,6 +40,11 @@ type Options struct {
 	// the desk. nil with one source.
 	Sources func(cur meta.Cursor, known bool) *meta.Sources
 
+	// Linger, if not nil, is how long a get whose timeout is not over goes on waiting for
+	// a full batch once there is anything; it then takes what there is. nil is until its
+	// timeout, as in Canal.
+	Linger *time.Duration
+
 	// SetFilter makes the filter of a subscription that of the instance. It is
 	// called with the desk's lock held and must not call the desk. nil ignores filters.
 	SetFilter func(pattern string) error
@@ -224,18 +229,19 @@ func (d *Desk) Get(ctx context.Context, c meta.Client, fetchSize int32, timeout 
 		defer cancel()
 	}
 	var expired <-chan time.Time
+	var end time.Time
 	if timeout > 0 {
 		t := time.NewTimer(timeout)
 		defer t.Stop()
-		expired = t.C
+		expired, end = t.C, time.Now().Add(timeout)
 	}
 	for {
-		late, err := d.store.Wait(ctx, int(fetchSize), expired)
+		partial, late, err := d.await(ctx, int(fetchSize), expired, end)
 		if err != nil {
 			return Delivery{}, d.unserved(asked)
 		}
 		// Another get may have been quicker, then the wait goes on.
-		got, err := d.take(ctx, c, fetchSize, late)
+		got, err := d.take(ctx, c, fetchSize, partial)
 		if err != nil && ctx.Err() != nil {
 			err = d.unserved(asked)
 		}
@@ -243,6 +249,27 @@ func (d *Desk) Get(ctx context.Context, c meta.Client, fetchSize int32, timeout 
 			return got, err
 		}
 	}
+}
+
+// await waits until a get may take a batch: a full one, or with partial one of what
+// there is. late says that its timeout is over, which is when expired fires, at end.
+func (d *Desk) await(ctx context.Context, size int, expired <-chan time.Time, end time.Time) (partial, late bool, err error) {
+	if d.o.Linger == nil {
+		late, err = d.store.Wait(ctx, size, expired)
+		return late, late, err
+	}
+	late, err = d.store.WaitAny(ctx, expired)
+	linger := *d.o.Linger
+	if expired != nil {
+		linger = min(linger, time.Until(end))
+	}
+	if late || err != nil || linger <= 0 {
+		return true, late, err
+	}
+	t := time.NewTimer(linger)
+	defer t.Stop()
+	_, err = d.store.Wait(ctx, size, t.C)
+	return true, false, err
 }
 
 // take takes a batch from the store and enters it as outstanding, in one step.

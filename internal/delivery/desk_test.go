@@ -251,6 +251,88 @@ func TestGetEndsWithTheInstance(t *testing.T) {
 	})
 }
 
+// With a linger a get does not wait for its timeout once there is something, and
+// takes what came meanwhile; without one it does, as in Canal.
+func TestLinger(t *testing.T) {
+	const timeout = time.Second
+	ms := func(n int) *time.Duration { d := time.Duration(n) * time.Millisecond; return &d }
+	tests := []struct {
+		name   string
+		linger *time.Duration
+		size   int32
+		puts   []time.Duration // when one entry is put, from the get on
+		after  time.Duration   // until the get answers
+		want   int             // entries in the answer
+	}{
+		{"as_canal", nil, 10, []time.Duration{100 * time.Millisecond}, timeout, 1},
+		{"at_once", ms(0), 10, []time.Duration{100 * time.Millisecond, 110 * time.Millisecond}, 100 * time.Millisecond, 1},
+		{"gathers", ms(20), 10, []time.Duration{100 * time.Millisecond, 110 * time.Millisecond, 130 * time.Millisecond}, 120 * time.Millisecond, 2},
+		{"full_before_that", ms(20), 2, []time.Duration{100 * time.Millisecond, 110 * time.Millisecond}, 110 * time.Millisecond, 2},
+		{"not_beyond_the_timeout", ms(20), 10, []time.Duration{timeout - 5*time.Millisecond}, timeout, 1},
+		{"nothing", ms(20), 10, nil, timeout, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(Options{Linger: tt.linger})
+				subscribe(t, b, 1001)
+				began := time.Now()
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					for _, at := range tt.puts {
+						time.Sleep(at - time.Since(began))
+						_ = b.put(1)
+					}
+				})
+				d, err := b.Get(t.Context(), client(1001), tt.size, timeout)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := time.Since(began); got != tt.after || d.Count != tt.want {
+					t.Errorf("%d entries after %v, want %d after %v", d.Count, got, tt.want, tt.after)
+				}
+				if tt.want == 0 && d.BatchID != NoBatch {
+					t.Errorf("batch %d of nothing", d.BatchID)
+				}
+				wg.Wait()
+				b.st.Close()
+			})
+		})
+	}
+}
+
+// A get that lingers while another one takes everything goes on waiting.
+func TestLingerBesideAnotherGet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		linger := 20 * time.Millisecond
+		b := newBench(Options{Linger: &linger})
+		subscribe(t, b, 1001)
+		began := time.Now()
+		type answer struct {
+			d     Delivery
+			err   error
+			after time.Duration
+		}
+		result := make(chan answer, 1)
+		go func() {
+			d, err := b.Get(t.Context(), client(1001), 10, time.Second)
+			result <- answer{d, err, time.Since(began)}
+		}()
+		synctest.Wait()
+		_ = b.put(1)
+		time.Sleep(10 * time.Millisecond)
+		if d, err := b.Get(t.Context(), client(1001), 10, immediate); err != nil || d.Count != 1 {
+			t.Fatalf("the quicker get: %d entries, %v", d.Count, err)
+		}
+		time.Sleep(90 * time.Millisecond)
+		_ = b.put(1)
+		if got := <-result; got.err != nil || got.d.Count != 1 || got.after != 120*time.Millisecond {
+			t.Errorf("the slower get: %d entries after %v, %v; want 1 after 120ms", got.d.Count, got.after, got.err)
+		}
+		b.st.Close()
+	})
+}
+
 // refusing is a meta manager that may not write.
 type refusing struct {
 	*meta.Memory

@@ -79,7 +79,7 @@ func Start(o Options) (*Instance, error) {
 		return nil, errors.Join(fmt.Errorf("destination %s: %w", c.Destination, err), i.meta.Close())
 	}
 	desk := delivery.Options{
-		FirstBatchID: firstBatchID(i.meta, o.Lease), NextIDs: o.NextIDs, Guard: guard(o.Lease), Begin: i.begin, SetFilter: i.setFilter, Hooks: i.hooks()}
+		FirstBatchID: firstBatchID(i.meta, o.Lease), NextIDs: o.NextIDs, Guard: guard(o.Lease), Begin: i.begin, SetFilter: i.setFilter, Hooks: i.hooks(), Linger: c.GetLinger}
 	if len(c.Group) > 0 {
 		desk.Sources = i.sourcesOf
 	}

@@ -93,11 +93,21 @@ func (s *Store) Get(ctx context.Context, size int, wait Wait) (Batch, error) {
 // while a Put waits for room: no more could come then, and Canal's rule would
 // have both sides wait for each other.
 func (s *Store) Wait(ctx context.Context, size int, expired <-chan time.Time) (late bool, err error) {
+	return s.wait(ctx, s.limit(size), expired)
+}
+
+// WaitAny is Wait for anything to take.
+func (s *Store) WaitAny(ctx context.Context, expired <-chan time.Time) (late bool, err error) {
+	return s.wait(ctx, 1, expired)
+}
+
+// wait waits for so much, in the unit of limit.
+func (s *Store) wait(ctx context.Context, least int64, expired <-chan time.Time) (late bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, context.Cause(ctx)
 	}
 	s.mu.Lock()
-	if s.closed || s.full(size) {
+	if s.closed || s.has(least) {
 		closed := s.closed
 		s.mu.Unlock()
 		if closed {
@@ -105,7 +115,7 @@ func (s *Store) Wait(ctx context.Context, size int, expired <-chan time.Time) (l
 		}
 		return false, nil
 	}
-	w := &getWaiter{size: size, ready: make(chan struct{})}
+	w := &getWaiter{least: least, ready: make(chan struct{})}
 	s.getWaiters = append(s.getWaiters, w)
 	s.mu.Unlock()
 
@@ -134,7 +144,7 @@ func (s *Store) wakeGetters() {
 		return
 	}
 	s.getWaiters = slices.DeleteFunc(s.getWaiters, func(w *getWaiter) bool {
-		if !s.closed && !s.full(w.size) {
+		if !s.closed && !s.has(w.least) {
 			return false
 		}
 		close(w.ready)
@@ -142,12 +152,13 @@ func (s *Store) wakeGetters() {
 	})
 }
 
-// full reports whether a batch of that size need not wait any longer.
-func (s *Store) full(size int) bool {
+// has reports whether a batch that shall have so much, in the unit of limit, need
+// not wait any longer.
+func (s *Store) has(least int64) bool {
 	if s.put.seq == s.get.seq {
 		return false
 	}
-	return len(s.putWaiters) > 0 || s.available() >= s.limit(size)
+	return len(s.putWaiters) > 0 || s.available() >= least
 }
 
 // available is how much can be taken, in the unit of limit.
@@ -182,7 +193,7 @@ func (s *Store) Take(size int, partial bool) (Batch, error) {
 	switch {
 	case s.closed:
 		return Batch{}, ErrClosed
-	case s.put.seq == s.get.seq, !partial && !s.full(size):
+	case s.put.seq == s.get.seq, !partial && !s.has(s.limit(size)):
 		return Batch{}, nil
 	}
 	from := s.seekUnread()

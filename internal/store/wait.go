@@ -17,8 +17,8 @@ func newPutWaiter(a *account) *putWaiter {
 // wake ends the wait. It may be called more than once and from both lists.
 func (w *putWaiter) wake() { w.once.Do(func() { close(w.ready) }) }
 
-// getWaiter is a Wait for a full batch.
+// getWaiter is a wait for something to take.
 type getWaiter struct {
-	size  int           // of the batch
-	ready chan struct{} // closed, under the store's lock, when the batch is full
+	least int64         // how much, in the unit of limit
+	ready chan struct{} // closed, under the store's lock, when there is that much
 }

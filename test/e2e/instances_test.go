@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/towpath-cdc/towpath/client"
 	"github.com/towpath-cdc/towpath/test/servers"
@@ -94,6 +95,46 @@ func consumeUntilDone(t *testing.T, h *home, destination string) {
 		}
 		_ = b.Ack() // if it is stale it comes again
 	}
+}
+
+// TestLinger has a server answer gets before their batches are full.
+func TestLinger(t *testing.T) {
+	t.Parallel()
+	const timeout = time.Minute
+	db := sharedServer(t, servers.MySQL80)
+	w := newWriter(t, db, "linger")
+	h := newHome(t, nil)
+	h.instance("example", db.Addr(), at(end(t, db)).with(only("linger")).with(settings{"towpath.instance.get.linger": "0"}))
+	h.start()
+	c := h.dial("example")
+	got := newAccount(t)
+	for range 10 {
+		w.mustWrite(t, 1)
+		for got.last < w.last.Load() {
+			began := time.Now()
+			b, err := c.GetWithoutAck(t.Context(), 1000, timeout)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); b.Empty() || took > timeout/2 {
+				t.Fatalf("%d entries after %v, with %v to wait for a full batch", b.Len(), took, timeout)
+			}
+			for e, err := range b.Entries() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, ch := range changesOf(t, e, "linger") {
+					if err := got.enter(ch); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := c.Ack(b.ID()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got.compare(w)
 }
 
 // TestLazy starts an instance with its first client.
