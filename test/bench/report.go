@@ -3,30 +3,21 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/towpath-cdc/towpath/test/bench/statistics"
 	"github.com/towpath-cdc/towpath/test/bench/workload"
 )
 
 // median takes each figure's own median.
 func median(all []figures) figures {
 	f := all[0]
-	f.wall = middle(all, func(f figures) time.Duration { return f.wall })
-	f.cpu = middle(all, func(f figures) time.Duration { return f.cpu })
-	f.peakMemory = middle(all, func(f figures) int64 { return f.peakMemory })
-	f.gets = middle(all, func(f figures) int64 { return f.gets })
+	f.wall = statistics.Median(all, func(f figures) time.Duration { return f.wall })
+	f.cpu = statistics.Median(all, func(f figures) time.Duration { return f.cpu })
+	f.peakMemory = statistics.Median(all, func(f figures) int64 { return f.peakMemory })
+	f.gets = statistics.Median(all, func(f figures) int64 { return f.gets })
 	return f
-}
-
-func middle[E any, T ~int64](all []E, of func(E) T) T {
-	v := make([]T, len(all))
-	for i, e := range all {
-		v[i] = of(e)
-	}
-	slices.Sort(v)
-	return v[len(v)/2]
 }
 
 // medians of each subject in a way, ours first.
@@ -85,7 +76,7 @@ func writeFloor(b *strings.Builder, results []result, o *options) {
 	for i := range results {
 		r := &results[i]
 		gb := float64(r.stretch.Bytes) / 1e9
-		floor := middle(r.floor, func(d time.Duration) time.Duration { return d }).Seconds() / gb
+		floor := statistics.Median(r.floor, func(d time.Duration) time.Duration { return d }).Seconds() / gb
 		fmt.Fprintf(b, "| %s | floor | %.3f | 1 |\n", r.stretch.Name, floor)
 		for j, f := range r.medians(way{batch: o.batch, whole: true}) {
 			cpu := f.cpu.Seconds() / gb

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"net/http"
 	"os"
 	"slices"
@@ -172,12 +171,4 @@ func (w *world) soak(ctx context.Context, r *result, d time.Duration) error {
 		r.soakEnd, err = w.process.Resident()
 		return err
 	})
-}
-
-// percentile is the p-th part of sorted times.
-func percentile(sorted []time.Duration, p float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[max(0, int(math.Ceil(p*float64(len(sorted))))-1)]
 }

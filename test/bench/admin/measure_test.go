@@ -3,23 +3,7 @@ package main
 import (
 	"slices"
 	"testing"
-	"time"
 )
-
-func TestPercentile(t *testing.T) {
-	var took []time.Duration
-	for i := range 100 {
-		took = append(took, time.Duration(i+1))
-	}
-	for p, want := range map[float64]time.Duration{0: 1, 0.5: 50, 0.99: 99, 1: 100} {
-		if got := percentile(took, p); got != want {
-			t.Errorf("%g: %d, want %d", p, got, want)
-		}
-	}
-	if got := percentile(nil, 0.5); got != 0 {
-		t.Errorf("of nothing: %d", got)
-	}
-}
 
 // Each instance runs on one server that lives.
 func TestShare(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/towpath-cdc/towpath/test/bench/statistics"
 )
 
 // report is the results as tables.
@@ -32,7 +34,7 @@ func report(results []result, period time.Duration) string {
 			fmt.Fprintf(&b, "| polled as by %s | %s |", k.name, list)
 			for _, r := range results {
 				took := slices.Sorted(slices.Values(r.kinds()[i].lists[list]))
-				fmt.Fprintf(&b, " %s | %s | %s |", ms(percentile(took, 0.5)), ms(percentile(took, 0.99)), ms(percentile(took, 1)))
+				fmt.Fprintf(&b, " %s | %s | %s |", ms(statistics.Percentile(took, 0.5)), ms(statistics.Percentile(took, 0.99)), ms(statistics.Percentile(took, 1)))
 			}
 			b.WriteString("\n")
 		}
@@ -42,7 +44,7 @@ func report(results []result, period time.Duration) string {
 		for _, k := range r.kinds() {
 			took := slices.Sorted(slices.Values(k.change))
 			fmt.Fprintf(&b, "%v, polled as by %s: a changed text was at half of the servers after %.1f s, at all after %.1f s.\n",
-				r.layout, k.name, percentile(took, 0.5).Seconds(), percentile(took, 1).Seconds())
+				r.layout, k.name, statistics.Percentile(took, 0.5).Seconds(), statistics.Percentile(took, 1).Seconds())
 		}
 	}
 	for _, r := range results {

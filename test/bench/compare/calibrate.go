@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -97,13 +96,4 @@ func geometricMean(all ...float64) float64 {
 		sum += math.Log(v)
 	}
 	return math.Exp(sum / float64(len(all)))
-}
-
-// median is the middle of values, of which there is at least one.
-func median(values []float64) float64 {
-	v := slices.Sorted(slices.Values(values))
-	if n := len(v); n%2 == 0 {
-		return (v[n/2-1] + v[n/2]) / 2
-	}
-	return v[len(v)/2]
 }

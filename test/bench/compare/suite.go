@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/towpath-cdc/towpath/test/bench/statistics"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
 
@@ -115,19 +116,12 @@ func (m *measurer) measure(ctx context.Context, suites []suite, rounds int) (mea
 	medians := measurements{}
 	for name, runs := range all {
 		medians[name] = measurement{
-			Cost:        median(of(runs, func(r measurement) float64 { return r.Cost })),
-			Nanoseconds: median(of(runs, func(r measurement) float64 { return r.Nanoseconds })),
-			Allocations: median(of(runs, func(r measurement) float64 { return r.Allocations })),
+			Cost:        statistics.Median(runs, func(r measurement) float64 { return r.Cost }),
+			Nanoseconds: statistics.Median(runs, func(r measurement) float64 { return r.Nanoseconds }),
+			Allocations: statistics.Median(runs, func(r measurement) float64 { return r.Allocations }),
 		}
 	}
 	return medians, nil
-}
-
-func of(runs []measurement, figure func(measurement) float64) (v []float64) {
-	for _, r := range runs {
-		v = append(v, figure(r))
-	}
-	return v
 }
 
 // repetitions of a benchmark in a round, of which the shortest time counts.

@@ -3,9 +3,10 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/towpath-cdc/towpath/test/bench/statistics"
 )
 
 // check sees that all contenders have found the same: as many rows, where they count
@@ -30,19 +31,6 @@ func (r *result) check() error {
 	return nil
 }
 
-// median is the middle of a figure over runs.
-func median(runs []figures, of func(figures) float64) float64 {
-	var v []float64
-	for _, f := range runs {
-		v = append(v, of(f))
-	}
-	slices.Sort(v)
-	if n := len(v); n%2 == 0 {
-		return (v[n/2-1] + v[n/2]) / 2
-	}
-	return v[len(v)/2]
-}
-
 func rate(f figures) float64    { return float64(f.Rows) / f.Wall.Seconds() }
 func cpuRate(f figures) float64 { return float64(f.Rows) / f.CPU.Seconds() }
 func seconds(f figures) float64 { return f.CPU.Seconds() }
@@ -64,10 +52,10 @@ func decoderReport(results []result, runs int) string {
 		for i, all := range r.runs {
 			perRow := float64(r.Bytes) / 1e6 / float64(all[0].Rows)
 			fmt.Fprintf(&b, "| %s: %d rows, %d MB | %s | %.0f | %.0f | %.2f | %.0f | %.3f |\n", r.Name, all[0].Rows, r.Bytes>>20, r.contenders[i].name,
-				median(all, rate), median(all, rate)*perRow, median(all, seconds), median(all, cpuRate), median(all, allocations))
+				statistics.Median(all, rate), statistics.Median(all, rate)*perRow, statistics.Median(all, seconds), statistics.Median(all, cpuRate), statistics.Median(all, allocations))
 		}
 		ours, theirs := r.runs[0], r.runs[1]
-		fmt.Fprintf(&b, "| | **ratio** | **%.1f** | | | **%.1f** | |\n", median(ours, rate)/median(theirs, rate), median(ours, cpuRate)/median(theirs, cpuRate))
+		fmt.Fprintf(&b, "| | **ratio** | **%.1f** | | | **%.1f** | |\n", statistics.Median(ours, rate)/statistics.Median(theirs, rate), statistics.Median(ours, cpuRate)/statistics.Median(theirs, cpuRate))
 	}
 	return b.String()
 }
@@ -82,12 +70,12 @@ func clientReport(results []result, runs int) string {
 		for i, all := range r.runs {
 			allocated, faster := "", ""
 			if all[0].Allocations >= 0 {
-				allocated = fmt.Sprintf("%.2f", median(all, allocations))
+				allocated = fmt.Sprintf("%.2f", statistics.Median(all, allocations))
 			}
 			if !strings.HasPrefix(r.contenders[i].name, "Towpath") {
-				faster = fmt.Sprintf("%.1f", median(r.runs[0], rate)/median(all, rate))
+				faster = fmt.Sprintf("%.1f", statistics.Median(r.runs[0], rate)/statistics.Median(all, rate))
 			}
-			fmt.Fprintf(&b, "| %s | %s | %.0f | %.0f | %s | %s |\n", r.Name, r.contenders[i].name, median(all, rate), median(all, cpuRate), allocated, faster)
+			fmt.Fprintf(&b, "| %s | %s | %.0f | %.0f | %s | %s |\n", r.Name, r.contenders[i].name, statistics.Median(all, rate), statistics.Median(all, cpuRate), allocated, faster)
 		}
 	}
 	return b.String()

@@ -17,18 +17,6 @@ func took(rows int64, seconds ...float64) (all []figures) {
 	return all
 }
 
-func TestMedian(t *testing.T) {
-	wall := func(f figures) float64 { return f.Wall.Seconds() }
-	for _, c := range []struct {
-		seconds []float64
-		want    float64
-	}{{[]float64{3}, 3}, {[]float64{9, 1, 2}, 2}, {[]float64{4, 1, 9, 2}, 3}} {
-		if got := median(took(1, c.seconds...), wall); got != c.want {
-			t.Errorf("median of %v: %v, want %v", c.seconds, got, c.want)
-		}
-	}
-}
-
 func TestDecoderReport(t *testing.T) {
 	r := result{Stretch: workload.Stretch{Name: "bulk", Bytes: 3 << 20}, contenders: decoders, runs: [][]figures{took(1000, 1, 2, 9), took(1000, 5, 6, 7)}}
 	text := decoderReport([]result{r}, 3)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/towpath-cdc/towpath/test/bench/document"
+	"github.com/towpath-cdc/towpath/test/bench/statistics"
 	"github.com/towpath-cdc/towpath/test/bench/subject"
 	"github.com/towpath-cdc/towpath/test/servers"
 )
@@ -99,22 +100,29 @@ func (o *options) measureAll(ctx context.Context, db *servers.Server, dir string
 	if err != nil {
 		return nil, err
 	}
-	subjects := []subject.Subject{&subject.Towpath{Program: program}}
-	if o.java {
-		subjects = append(subjects, &subject.Java{})
-	}
 	var results []result
 	for i, m := range o.manners() {
-		for _, s := range subjects {
+		for _, s := range o.subjects(program, m) {
 			r, err := o.measure(ctx, s, db, m, filepath.Join(dir, fmt.Sprintf("%s-%d", strings.Fields(s.Name())[0], i)))
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", s.Name(), m.what, err)
 			}
-			fmt.Fprintf(os.Stderr, "%-10s %s: p50 %s, p99 %s from the return of COMMIT\n", r.subject, m.what, percentile(r.returned, 0.5), percentile(r.returned, 0.99))
+			fmt.Fprintf(os.Stderr, "%-10s %s: p50 %s, p99 %s from the return of COMMIT\n", r.subject, m.what, statistics.Percentile(r.returned, 0.5), statistics.Percentile(r.returned, 0.99))
 			results = append(results, r)
 		}
 	}
 	return results, nil
+}
+
+// subjects are the servers to measure with a manner of asking.
+func (o *options) subjects(program string, m manner) []subject.Subject {
+	switch {
+	case m.linger != "":
+		return []subject.Subject{&subject.Towpath{Program: program, Instance: []string{"towpath.instance.get.linger = " + m.linger}}}
+	case o.java:
+		return []subject.Subject{&subject.Towpath{Program: program}, &subject.Java{}}
+	}
+	return []subject.Subject{&subject.Towpath{Program: program}}
 }
 
 // publish prints the result, and writes it where the options say.

@@ -20,20 +20,25 @@ const (
 	patience = 30 * time.Second
 )
 
-// manner is how a client asks.
+// manner is how a client asks, and a server answers.
 type manner struct {
 	what    string // for reports
 	batch   int
 	timeout time.Duration
+	linger  string // towpath.instance.get.linger, with which Towpath alone is measured; "" for the default
 }
 
 // manners are those that are measured: a client with Canal's usual size of a batch,
 // which at any rate below that size per timeout waits for the timeout, and one that
-// asks for the least and so gets rows as soon as there are some.
+// asks for the least and so gets rows as soon as there are some; and the first one
+// again, where Towpath is told not to wait for full batches.
 func (o *options) manners() []manner {
+	usual := fmt.Sprintf("batches of %d KiB", o.batch)
 	return []manner{
-		{fmt.Sprintf("batches of %d KiB", o.batch), o.batch, o.timeout},
-		{"batches of 1 KiB", 1, o.timeout},
+		{usual, o.batch, o.timeout, ""},
+		{"batches of 1 KiB", 1, o.timeout, ""},
+		{usual + ", linger 0", o.batch, o.timeout, "0"},
+		{usual + ", linger 1", o.batch, o.timeout, "1"},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/towpath-cdc/towpath/test/bench/plot"
+	"github.com/towpath-cdc/towpath/test/bench/statistics"
 )
 
 // shown are the percentiles of the table.
@@ -35,7 +36,7 @@ func report(results []result, o *options, settings string) string {
 		"|---|---|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range results {
 		fmt.Fprintf(&b, "| %s | %s | %.1f | %.0f | %.1f | %.2f | %.2f | %.2f |\n", r.manner.what, r.subject, 100*r.cpu, r.gets,
-			100*float64(below(r.returned))/float64(len(r.returned)), ms(percentile(r.late, 0.5)), ms(percentile(r.late, 0.99)), ms(percentile(r.late, 1)))
+			100*float64(below(r.returned))/float64(len(r.returned)), ms(statistics.Percentile(r.late, 0.5)), ms(statistics.Percentile(r.late, 0.99)), ms(statistics.Percentile(r.late, 1)))
 	}
 	return b.String()
 }
@@ -45,7 +46,7 @@ func report(results []result, o *options, settings string) string {
 func writeTimes(b *strings.Builder, head string, sorted []time.Duration) {
 	b.WriteString(head)
 	for _, p := range shown {
-		fmt.Fprintf(b, " %.2f |", ms(max(0, percentile(sorted, p.part))))
+		fmt.Fprintf(b, " %.2f |", ms(max(0, statistics.Percentile(sorted, p.part))))
 	}
 	b.WriteString("\n")
 }
@@ -67,7 +68,7 @@ func curve(sorted []time.Duration) (points []plot.Point) {
 	const least, factor = 2, 1.5
 	most := float64(len(sorted))
 	for n := float64(least); n < most; n *= factor {
-		points = append(points, plot.Point{X: n, Y: ms(percentile(sorted, 1-1/n))})
+		points = append(points, plot.Point{X: n, Y: ms(statistics.Percentile(sorted, 1-1/n))})
 	}
-	return append(points, plot.Point{X: most, Y: ms(percentile(sorted, 1))})
+	return append(points, plot.Point{X: most, Y: ms(statistics.Percentile(sorted, 1))})
 }

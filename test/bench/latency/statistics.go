@@ -1,7 +1,6 @@
 package main
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -20,16 +19,6 @@ func (l *load) latencies(arrived []time.Duration, warm int) (planned, returned, 
 	slices.Sort(returned)
 	slices.Sort(late)
 	return planned, returned, late
-}
-
-// percentile is the least of sorted times that a part p of them does not exceed.
-func percentile(sorted []time.Duration, p float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	// The product of, say, 0.999 and 1000 is a little more than 999.
-	rank := int(math.Ceil(p*float64(len(sorted)) - 1e-6))
-	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
 // below is how many of sorted times are less than zero.

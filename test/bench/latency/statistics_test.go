@@ -15,22 +15,6 @@ func sequence(n int) []time.Duration {
 	return s
 }
 
-func TestPercentile(t *testing.T) {
-	for _, tt := range []struct {
-		n    int
-		p    float64
-		want time.Duration
-	}{
-		{0, 0.5, 0}, {1, 0, 1}, {1, 1, 1}, {2, 0.5, 1}, {3, 0.5, 2},
-		{100, 0, 1}, {100, 0.9, 90}, {100, 0.99, 99}, {100, 0.999, 100},
-		{1000, 0.999, 999}, {1000, 1, 1000},
-	} {
-		if got := percentile(sequence(tt.n), tt.p); got != tt.want {
-			t.Errorf("%g of %d: %d, want %d", tt.p, tt.n, got, tt.want)
-		}
-	}
-}
-
 func TestLatencies(t *testing.T) {
 	const unit = time.Millisecond
 	l := newLoad(1000, 7, 4)

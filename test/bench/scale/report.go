@@ -6,20 +6,11 @@ import (
 	"strings"
 
 	"github.com/towpath-cdc/towpath/test/bench/plot"
+	"github.com/towpath-cdc/towpath/test/bench/statistics"
 )
 
 // median is that of a figure of the samples of a point.
-func (p point) median(of func(sample) float64) float64 {
-	all := make([]float64, len(p.samples))
-	for i, s := range p.samples {
-		all[i] = of(s)
-	}
-	slices.Sort(all)
-	if n := len(all); n%2 == 0 {
-		return (all[n/2-1] + all[n/2]) / 2
-	}
-	return all[len(all)/2]
-}
+func (p point) median(of func(sample) float64) float64 { return statistics.Median(p.samples, of) }
 
 // The figures of a point that tables and charts show.
 func rowsPerSecond(p point) float64 {
