@@ -103,6 +103,15 @@ func appendHeader(dst []byte, c *Context, n names, t EventType, rows int) []byte
 	return dst
 }
 
+// setSize is how many bytes of a header the executed set takes, which are its last
+// ones.
+func setSize(c *Context) int {
+	if c.GTID == nil || c.GTID.Set == "" {
+		return 0
+	}
+	return 1 + sizeVarint(uint64(len(c.GTID.Set))) + len(c.GTID.Set)
+}
+
 const rowsCountKey = "rowsCount"
 
 // appendPairIf appends a header property when it has a value.

@@ -35,12 +35,14 @@ func (e *Encoder) Rows(dst []byte, c *Context, p *Plan, r *binlog.Rows, tableID 
 	if err != nil {
 		return dst[:before], 0, fmt.Errorf("rows of %s.%s at %s:%d: %w", p.Schema, p.Table, c.File, c.Offset, err)
 	}
-	e.header = appendHeader(e.header[:0], c, names{schema: p.Schema, table: p.Table}, t, n)
-	e.frame = appendFrame(e.frame[:0], e.header, typeRowData, len(dst)-body)
-	if guess := body - before; guess != len(e.frame) {
-		dst = shift(dst, body, len(e.frame)-guess)
+	if !e.mendFrame(dst[before:body], c, n, len(dst)-body) {
+		e.header = appendHeader(e.header[:0], c, names{schema: p.Schema, table: p.Table}, t, n)
+		e.frame = appendFrame(e.frame[:0], e.header, typeRowData, len(dst)-body)
+		if guess := body - before; guess != len(e.frame) {
+			dst = shift(dst, body, len(e.frame)-guess)
+		}
+		copy(dst[before:], e.frame)
 	}
-	copy(dst[before:], e.frame)
 	e.lastRows, e.lastBody = n, len(dst)-before-len(e.frame)
 	return dst, n, nil
 }
@@ -48,8 +50,27 @@ func (e *Encoder) Rows(dst []byte, c *Context, p *Plan, r *binlog.Rows, tableID 
 // prepareFrame guesses the bytes before a row change from those of the last
 // one, so that they seldom have to move.
 func (e *Encoder) prepareFrame(c *Context, p *Plan, t EventType, dataLen int) {
-	e.header = appendHeader(e.header[:0], c, names{schema: p.Schema, table: p.Table}, t, max(e.lastRows, 1))
-	e.frame = appendFrame(e.frame[:0], e.header, typeRowData, max(e.lastBody, dataLen))
+	e.lastRows, e.lastBody = max(e.lastRows, 1), max(e.lastBody, dataLen)
+	e.header = appendHeader(e.header[:0], c, names{schema: p.Schema, table: p.Table}, t, e.lastRows)
+	e.frame = appendFrame(e.frame[:0], e.header, typeRowData, e.lastBody)
+}
+
+// mendFrame corrects the numbers in a frame that prepareFrame has made: the row
+// changes and the lengths. It changes nothing and returns false when one of them
+// takes more or fewer bytes than the guess.
+func (e *Encoder) mendFrame(frame []byte, c *Context, rows, storeLen int) bool {
+	was, now := EntrySize(len(e.header), e.lastBody), EntrySize(len(e.header), storeLen)
+	if rows == 0 || sizeVarint(uint64(was)) != sizeVarint(uint64(now)) || sizeVarint(uint64(e.lastBody)) != sizeVarint(uint64(storeLen)) ||
+		rows != e.lastRows && (rows > 9 || e.lastRows > 9) {
+		return false
+	}
+	putVarint(frame[1:], uint64(now))
+	end := len(frame) - sizeVarint(uint64(storeLen))
+	putVarint(frame[end:], uint64(storeLen))
+	if rows != e.lastRows {
+		frame[end-frameTail-setSize(c)-1] = byte('0' + rows)
+	}
+	return true
 }
 
 // rowDatas appends the rowDatas fields and counts complete row changes.

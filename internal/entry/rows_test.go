@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -178,6 +179,52 @@ func TestGuessesDoNotMatter(t *testing.T) {
 		}
 		if !bytes.Equal(a, b) {
 			t.Errorf("event at %d: a used and a fresh encoder differ", e.context.Offset)
+		}
+	}
+}
+
+// TestNumbersOfHeaders encodes events of few and of many rows one after the other,
+// so that what one guesses from the last is right, wrong, and wrong in its width.
+func TestNumbersOfHeaders(t *testing.T) {
+	events := loadRows(t, "mysql80")
+	var enc Encoder
+	gtid := &GTID{Set: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-23", Current: "3e11fa47-71ca-11e1-9e33-c80aa9429562:23", Sequence: "8"}
+	for i := range events {
+		e := events[i]
+		_, one, err := new(Encoder).Rows(nil, &e.context, e.plan, &e.rows, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := e.rows.Data
+		for k, copies := range []int{1, 3, 2, 9, 10, 1, 1, 130, 99, 5} {
+			e.context.GTID = nil
+			if (i+k)%2 == 0 {
+				e.context.GTID = gtid
+			}
+			e.rows.Data = bytes.Repeat(data, copies)
+			framed, n, err := enc.Rows([]byte("before"), &e.context, e.plan, &e.rows, 7)
+			if err != nil || n != one*copies {
+				t.Fatalf("event at %d, %d times: %d rows, %v", e.context.Offset, copies, n, err)
+			}
+			framed, found := bytes.CutPrefix(framed, []byte("before"))
+			if !found {
+				t.Fatalf("event at %d, %d times: what was before is changed", e.context.Offset, copies)
+			}
+			check(t, framed, &e, n)
+			parsed, err := protocol.ParseEntry(unframe(t, framed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows, _ := parsed.Header().Prop("rowsCount"); rows != strconv.Itoa(n) {
+				t.Errorf("event at %d, %d times: rowsCount %q, want %d", e.context.Offset, copies, rows, n)
+			}
+			if e.context.GTID != nil && parsed.Header().GTID() != gtid.Set {
+				t.Errorf("event at %d, %d times: gtid %q", e.context.Offset, copies, parsed.Header().GTID())
+			}
+			again, _, err := new(Encoder).Rows(nil, &e.context, e.plan, &e.rows, 7)
+			if err != nil || !bytes.Equal(framed, again) {
+				t.Errorf("event at %d, %d times: a used and a fresh encoder differ, %v", e.context.Offset, copies, err)
+			}
 		}
 	}
 }

@@ -112,6 +112,10 @@ func appendFrame(dst, header []byte, entryType byte, storeLen int) []byte {
 	return appendVarint(dst, uint64(storeLen))
 }
 
+// frameTail is how many bytes stand between the header in a frame and the length
+// of its storeValue.
+const frameTail = 3
+
 // EntrySize is the length of an entry from the lengths of its header and its
 // storeValue.
 func EntrySize(headerLen, storeLen int) int {

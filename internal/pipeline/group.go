@@ -27,49 +27,47 @@ type grouper struct {
 	marksTime, marksCount int64
 }
 
-// reset forgets the open group and gives its items to drop.
+// reset forgets the open group and drops its items.
 func (g *grouper) reset(drop func(store.Item)) {
 	for _, it := range g.waiting {
 		drop(it)
 	}
-	g.waiting, g.count, g.rows = g.waiting[:0], 0, false
+	g.open()
 }
 
-// add takes the next item. pass is called for each item that may go on, drop
-// for each that may not; both take over the item. flush says that a statement
-// ends its group.
-func (g *grouper) add(it store.Item, flush bool, pass, drop func(store.Item)) {
-	if it.Kind == store.KindBegin {
-		g.end(pass, drop)
-	}
-	if g.count == g.size {
-		g.end(pass, drop)
+// open begins a group.
+func (g *grouper) open() { g.waiting, g.count, g.rows = g.waiting[:0], 0, false }
+
+// add takes the next item. It appends to out what may go on now and returns that;
+// drop is called for what may not. flush says that a statement ends its group.
+func (g *grouper) add(out []store.Item, it *store.Item, flush bool, drop func(store.Item)) []store.Item {
+	if it.Kind == store.KindBegin || g.count == g.size {
+		out = g.end(out, drop)
 	}
 	g.count++
-	switch it.Kind {
-	case store.KindBegin, store.KindEnd:
-		if !g.wanted(it) {
-			drop(it)
-		} else if g.rows {
-			pass(it)
-		} else {
-			g.waiting = append(g.waiting, it)
-		}
-	default:
+	switch {
+	case it.Kind != store.KindBegin && it.Kind != store.KindEnd:
 		g.rows = true
-		for _, w := range g.waiting {
-			pass(w)
+		if len(g.waiting) > 0 {
+			out = append(out, g.waiting...)
+			g.waiting = g.waiting[:0]
 		}
-		g.waiting = g.waiting[:0]
-		pass(it)
+		out = append(out, *it)
+	case !g.wanted(it):
+		drop(*it)
+	case g.rows:
+		out = append(out, *it)
+	default:
+		g.waiting = append(g.waiting, *it)
 	}
 	if flush || it.Kind == store.KindEnd {
-		g.end(pass, drop)
+		out = g.end(out, drop)
 	}
+	return out
 }
 
 // wanted applies the setting that leaves out most transaction marks.
-func (g *grouper) wanted(it store.Item) bool {
+func (g *grouper) wanted(it *store.Item) bool {
 	if !g.filterMarks {
 		return true
 	}
@@ -84,17 +82,18 @@ func (g *grouper) wanted(it store.Item) bool {
 }
 
 // end closes the open group.
-func (g *grouper) end(pass, drop func(store.Item)) {
+func (g *grouper) end(out []store.Item, drop func(store.Item)) []store.Item {
 	if len(g.waiting) > 0 {
-		to := drop
 		if g.letEmptyThrough(g.waiting[0].Position.Timestamp) {
-			to = pass
-		}
-		for _, it := range g.waiting {
-			to(it)
+			out = append(out, g.waiting...)
+		} else {
+			for _, it := range g.waiting {
+				drop(it)
+			}
 		}
 	}
-	g.waiting, g.count, g.rows = g.waiting[:0], 0, false
+	g.open()
+	return out
 }
 
 func (g *grouper) letEmptyThrough(now int64) bool {

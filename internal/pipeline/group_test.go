@@ -151,12 +151,10 @@ func (s *groupScript) add(k store.Kind, seconds string, flush bool) {
 	s.names[int64(s.n)] = letters[k] + strconv.Itoa(s.n)
 	it := store.Item{Kind: k, Block: store.NewBlock(nil, nil),
 		Position: binlog.Position{Offset: int64(s.n), Timestamp: int64(s.number(seconds)) * 1000}}
-	s.g.add(it, flush, s.pass, s.drop)
-}
-
-func (s *groupScript) pass(it store.Item) {
-	s.passed = append(s.passed, s.names[it.Position.Offset])
-	it.Block.Release(1) // panics when an item comes out twice
+	for _, it := range s.g.add(nil, &it, flush, s.drop) {
+		s.passed = append(s.passed, s.names[it.Position.Offset])
+		it.Block.Release(1) // panics when an item comes out twice
+	}
 }
 
 func (s *groupScript) drop(it store.Item) {

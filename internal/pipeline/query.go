@@ -23,6 +23,10 @@ func (s *scanner) query(ctx context.Context, h binlog.Header, body []byte) error
 		return err
 	}
 	s.unknownVariable(h, &q)
+	if string(q.SQL) == "BEGIN" { // as servers write it; it is the same in every charset that a client may have
+		s.beginTransaction(h, q.ThreadID, nil)
+		return nil
+	}
 	sql := s.sqlText(&q)
 	switch upper := strings.ToUpper(sql[:min(len(sql), 12)]); {
 	case strings.HasPrefix(upper, "XA START"):

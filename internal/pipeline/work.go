@@ -238,13 +238,11 @@ func (w *worker) deliver(j *job) error {
 	border := -1 // items before the last boundary; none without one
 	var resume binlog.Position
 	var ddl uint64
-	pass := func(it store.Item) { w.out = append(w.out, it) }
 	for i := range j.items {
 		it := &j.items[i]
 		if !it.skip {
-			item := it.item
+			w.out = d.group.add(w.out, &it.item, it.flush, dropItem)
 			it.item.Block = nil // handed on
-			d.group.add(item, it.flush, pass, dropItem)
 		}
 		if it.boundary {
 			resume = it.item.Position
