@@ -169,6 +169,23 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+// TestInspectAlibaba: what servers of Alibaba's have that others do not.
+func TestInspectAlibaba(t *testing.T) {
+	s := fake(t)
+	for _, tt := range []struct {
+		variable    string
+		rds, polarX bool
+	}{
+		{"rdsx", false, false}, {"rds_a", true, false}, {"POLARX_a", true, true},
+	} {
+		s.Set(tt.variable, "1")
+		f, err := connectTo(t, Config{Address: s.Address()}).Inspect(t.Context())
+		if err != nil || f.RDS != tt.rds || f.PolarX != tt.polarX {
+			t.Errorf("with %s: RDS %t, PolarX %t, %v", tt.variable, f.RDS, f.PolarX, err)
+		}
+	}
+}
+
 func TestAtLeast(t *testing.T) {
 	for _, c := range []struct {
 		version string

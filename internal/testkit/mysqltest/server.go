@@ -361,8 +361,6 @@ func (s *Server) answer(sql string) *Answer {
 			a.Rows = append(a.Rows, []string{k, v})
 		}
 		return a
-	case strings.HasPrefix(lower, "show global variables like"):
-		return &Answer{Columns: []string{"Variable_name", "Value"}}
 	case lower == "show master status", lower == "show binary log status":
 		end := s.Log.End()
 		return &Answer{Columns: []string{"File", "Position", "Binlog_Do_DB", "Binlog_Ignore_DB", "Executed_Gtid_Set"},

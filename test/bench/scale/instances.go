@@ -17,6 +17,7 @@ import (
 
 // gathering is a server with many destinations of one source, and a client of each.
 type gathering struct {
+	of      []subject.Destination
 	server  *subject.Running
 	readers []*reader
 	ready   time.Duration // until the last client had a row, from the start of the server
@@ -38,13 +39,19 @@ func (b *bench) gather(ctx context.Context, db *servers.Server, dir string, n in
 	for i := range n {
 		all = append(all, subject.Destination{Name: fmt.Sprintf("d%d", i), Source: db.Addr(), File: w.File})
 	}
-	g := &gathering{readers: make([]*reader, n)}
+	return b.assemble(ctx, db, dir, all)
+}
+
+// assemble starts a server in a folder, where it may have been before, and waits until
+// the clients of all destinations have a row.
+func (b *bench) assemble(ctx context.Context, db *servers.Server, dir string, all []subject.Destination) (g *gathering, err error) {
+	g = &gathering{of: all, readers: make([]*reader, len(all))}
 	if g.server, err = (&subject.Towpath{Program: b.program}).Start(ctx, dir, all...); err != nil {
 		return nil, err
 	}
 	limited, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	err = each(limited, n, func(ctx context.Context, i int) error {
+	err = each(limited, len(all), func(ctx context.Context, i int) error {
 		r, err := attend(ctx, g.server.Addr, all[i].Name, "bench.done_race")
 		if err != nil {
 			return fmt.Errorf("%s: %w", all[i].Name, err)
@@ -286,11 +293,12 @@ func (b *bench) idleInstances(ctx context.Context) (string, map[string]*plot.Cha
 		map[string]*plot.Chart{
 			"scale-memory.svg": chart(memory, "destinations", "RSS, MB", false, false, line{"", points, memoryMB}),
 			"scale-start.svg": chart(start, "destinations", "s", false, false, line{"from the start of the server until all clients have a row", points, readySeconds},
-				line{"CPU time of the server until then", points, startSeconds}),
+				line{"CPU time of the server until then", points, startSeconds}, line{"started again", points, readyAgain}, line{"CPU time when started again", points, startAgain}),
 		}, nil
 }
 
-// atRest starts a server, has its clients leave and lets it rest.
+// atRest starts a server, has its clients leave and lets it rest; then it starts it
+// again.
 func (b *bench) atRest(ctx context.Context, db *servers.Server, dir string, n int) (s sample, err error) {
 	g, err := b.gather(ctx, db, dir, n)
 	if err != nil {
@@ -314,6 +322,15 @@ func (b *bench) atRest(ctx context.Context, db *servers.Server, dir string, n in
 		return s, err
 	}
 	s.idle = time.Duration(float64(after.server-before.server) / b.rest.Seconds())
-	s.memory, err = g.server.Process.Resident()
-	return s, err
+	if s.memory, err = g.server.Process.Resident(); err != nil {
+		return s, err
+	}
+	g.end()
+	again, err := b.assemble(ctx, db, dir, g.of)
+	if err != nil {
+		return s, fmt.Errorf("started again: %w", err)
+	}
+	defer again.end()
+	s.readyAgain, s.startAgain = again.ready, again.start.server
+	return s, nil
 }

@@ -37,6 +37,14 @@ func startSeconds(p point) float64 {
 	return p.median(func(s sample) float64 { return s.start.Seconds() })
 }
 
+func readyAgain(p point) float64 {
+	return p.median(func(s sample) float64 { return s.readyAgain.Seconds() })
+}
+
+func startAgain(p point) float64 {
+	return p.median(func(s sample) float64 { return s.startAgain.Seconds() })
+}
+
 func memoryMB(p point) float64 {
 	return p.median(func(s sample) float64 { return float64(s.memory) / (1 << 20) })
 }
@@ -85,6 +93,8 @@ func idleColumns() []column {
 		{"RSS MB", "%.0f", memoryMB},
 		{"s until all read", "%.2f", readySeconds},
 		{"CPU s until then", "%.2f", startSeconds},
+		{"s, started again", "%.2f", readyAgain},
+		{"CPU s until then", "%.2f", startAgain},
 		{"CPU at rest, % of a core", "%.2f", func(p point) float64 {
 			return 100 * p.median(func(s sample) float64 { return s.idle.Seconds() })
 		}},
