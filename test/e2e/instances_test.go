@@ -107,7 +107,7 @@ func TestLinger(t *testing.T) {
 	h.instance("example", db.Addr(), at(end(t, db)).with(only("linger")).with(settings{"towpath.instance.get.linger": "0"}))
 	h.start()
 	c := h.dial("example")
-	got := newAccount(t)
+	r, got := &reader{t: t}, newAccount(t)
 	for range 10 {
 		w.mustWrite(t, 1)
 		for got.last < w.last.Load() {
@@ -119,15 +119,8 @@ func TestLinger(t *testing.T) {
 			if took := time.Since(began); b.Empty() || took > timeout/2 {
 				t.Fatalf("%d entries after %v, with %v to wait for a full batch", b.Len(), took, timeout)
 			}
-			for e, err := range b.Entries() {
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, ch := range changesOf(t, e, "linger") {
-					if err := got.enter(ch); err != nil {
-						t.Fatal(err)
-					}
-				}
+			if err := r.batch(got, b, "linger"); err != nil {
+				t.Fatal(err)
 			}
 			if err := c.Ack(b.ID()); err != nil {
 				t.Fatal(err)

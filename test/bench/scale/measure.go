@@ -28,11 +28,10 @@ type sample struct {
 	ready  time.Duration // from the start of the server to the first row at the client of every destination
 	start  time.Duration // CPU of the server until then
 	memory int64         // of the server, bytes: the most there was, or at rest
-
-	readyAgain, startAgain time.Duration // as ready and start, of a server that has run before
-
 	shares shares        // between destinations
 	idle   time.Duration // CPU of the server while at rest, per second
+
+	readyAgain, startAgain time.Duration // as ready and start, of a server that has run before
 }
 
 // point is a place of a sweep.
