@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/towpath-cdc/towpath/internal/testkit/cputime"
 )
 
 func TestIsSecret(t *testing.T) {
@@ -113,10 +115,12 @@ func TestExpansionIsBounded(t *testing.T) {
 					text += k.Name + " = ${bomb}\n"
 				}
 			}
-			start := time.Now()
+			start := cputime.Used(t)
 			ValidateInstance(text, "")
-			if took := time.Since(start); took > 30*time.Second {
-				t.Errorf("took %s", took)
+			if took := cputime.Used(t) - start; took > 30*time.Second {
+				t.Errorf("took %s of CPU time", took)
+			} else {
+				t.Log(took)
 			}
 		})
 	}
