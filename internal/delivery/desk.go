@@ -288,6 +288,9 @@ func (d *Desk) take(ctx context.Context, c meta.Client, fetchSize int32, partial
 	case !d.meta.HasSubscription(c): // it may have unsubscribed during the wait
 		return Delivery{}, notSubscribed(d.named(c))
 	}
+	if err := Present(ctx); err != nil {
+		return Delivery{}, err
+	}
 	b, err := d.store.Take(int(fetchSize), partial)
 	if err != nil {
 		return Delivery{}, d.translate(err)

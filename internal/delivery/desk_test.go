@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -231,6 +232,48 @@ func TestBlockedGetHoldsNothing(t *testing.T) {
 		}
 		b.st.Close()
 	})
+}
+
+// A get that is late takes nothing, whether there is something at once or after a wait:
+// its client has connected again and rolled back.
+func TestLateGetTakesNothing(t *testing.T) {
+	left := errors.New("left")
+	for name, wait := range map[string]time.Duration{"at once": immediate, "with a timeout": time.Hour, "for ever": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(Options{})
+				subscribe(t, b, 1001)
+				var gone atomic.Bool
+				ctx := WithPresence(t.Context(), func() error {
+					if gone.Load() {
+						return left
+					}
+					return nil
+				})
+				if wait == immediate {
+					_ = b.put(3)
+					gone.Store(true)
+				}
+				result := make(chan error)
+				go func() {
+					_, err := b.Get(ctx, client(1001), 3, wait)
+					result <- err
+				}()
+				synctest.Wait()
+				if wait != immediate {
+					gone.Store(true)
+					_ = b.put(3)
+				}
+				if err := <-result; !errors.Is(err, left) {
+					t.Errorf("got %v", err)
+				}
+				if d, err := b.Get(t.Context(), client(1001), 3, immediate); err != nil || d.BatchID != 1 {
+					t.Errorf("the next get: %d, %v", d.BatchID, err)
+				}
+				b.st.Close()
+			})
+		})
+	}
 }
 
 func TestGetEndsWithTheInstance(t *testing.T) {

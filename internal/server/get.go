@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -44,6 +45,8 @@ func (s *session) get(soft, hard context.Context, m *protocol.Get) (answer, erro
 	switch {
 	case err != nil && soft.Err() != nil:
 		return answer{closing: errDraining}, nil
+	case errors.Is(err, errHungUp):
+		return answer{closing: errHungUp}, nil
 	case err != nil && gone == nil:
 		return answer{}, err
 	case err != nil:

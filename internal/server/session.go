@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/towpath-cdc/towpath/internal/delivery"
 	"github.com/towpath-cdc/towpath/internal/meta"
 	"github.com/towpath-cdc/towpath/protocol"
 )
@@ -38,6 +39,7 @@ const (
 // The reasons for which a server closes a connection.
 var (
 	errIdle      = errors.New("idle timeout")
+	errHungUp    = errors.New("closed by the client before its get was served")
 	errDraining  = errors.New("server is stopping")
 	errAuthLimit = errors.New("too many failed authentications")
 	errAuthTime  = errors.New("no authentication in time")
@@ -52,6 +54,7 @@ type session struct {
 	log      *slog.Logger
 	channel  string // the connection as Netty prints it, which is part of Canal's error texts
 	quickAck func()
+	hungUp   func() bool // says whether the client has closed the connection
 
 	seed         [protocol.SeedSize]byte
 	authDeadline time.Time     // zero after authentication
@@ -79,6 +82,7 @@ func newSession(s *Server, conn net.Conn) *session {
 		log:          s.options.Logger.With("client", remote),
 		channel:      fmt.Sprintf("[id: 0x%08x, /%s => /%s]", s.lastID.Add(1), remote, local),
 		quickAck:     quickAcker(conn),
+		hungUp:       hangupSensor(conn),
 		authDeadline: now.Add(s.options.AuthTimeout),
 		readIdle:     defaultIdle,
 		writeIdle:    defaultIdle,
@@ -88,6 +92,8 @@ func newSession(s *Server, conn net.Conn) *session {
 // run serves the connection and returns why it ended. When soft ends the session
 // does so after the request in hand; when hard ends, so does that request.
 func (s *session) run(soft, hard context.Context) error {
+	soft = delivery.WithPresence(soft, s.present)
+
 	// Wakes a session that waits for a request. setReadDeadline looks at soft
 	// after setting another deadline, so that this one is not lost.
 	stop := context.AfterFunc(soft, func() { s.conn.SetReadDeadline(longAgo) })
@@ -108,6 +114,14 @@ func (s *session) run(soft, hard context.Context) error {
 			return err
 		}
 	}
+}
+
+// present is for delivery.WithPresence.
+func (s *session) present() error {
+	if s.hungUp() {
+		return errHungUp
+	}
+	return nil
 }
 
 // longAgo is a deadline that has passed.
@@ -240,7 +254,7 @@ func cut(dst, bufs net.Buffers, n int) (net.Buffers, net.Buffers) {
 // closeLevel is the level at which the end of a connection is logged: clients
 // that leave are of interest to developers, those that had to go to operators.
 func closeLevel(reason error) slog.Level {
-	for _, usual := range []error{io.EOF, syscall.ECONNRESET, syscall.EPIPE, errDraining} {
+	for _, usual := range []error{io.EOF, syscall.ECONNRESET, syscall.EPIPE, errHungUp, errDraining} {
 		if errors.Is(reason, usual) {
 			return slog.LevelDebug
 		}
