@@ -29,7 +29,7 @@ var modules = map[string][]string{
 	"github.com/pavlo-v-chernykh/keystore-go/v4":    {"internal/mysql"},
 	"go.yaml.in/yaml/v3":                            {"internal/admin/settings"},
 	"golang.org/x/crypto/argon2":                    {"internal/admin/identity"},
-	"golang.org/x/sys/unix":                         {"internal/clock"},
+	"golang.org/x/sys/unix":                         {"internal/clock", "internal/server"},
 	"golang.org/x/text/encoding":                    {"internal/charset"},
 	"google.golang.org/protobuf/encoding/protowire": {"internal/control", "protocol"},
 	"modernc.org/sqlite":                            {"internal/admin/database", "internal/sqldb"},
