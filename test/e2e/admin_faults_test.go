@@ -95,6 +95,9 @@ func TestAdminKilledWhileItStores(t *testing.T) {
 		}
 		last = found
 	}
+	if last < 20 {
+		t.Errorf("only %d texts were stored between the kills", last)
+	}
 
 	// The server can be started without the admin, with what it last knew.
 	a.kill()
