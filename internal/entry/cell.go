@@ -5,57 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"slices"
 
 	"github.com/towpath-cdc/towpath/internal/binlog"
 	"github.com/towpath-cdc/towpath/internal/value"
 )
-
-// text writes the text of a fixed-size cell to buf[at:], which has room for it, and
-// returns where it ends.
-func (c *column) text(buf []byte, at int, cell []byte, zone *value.Zone) (end int, err error) {
-	switch c.cell {
-	case cellTiny, cellShort, cellMedium, cellLong, cellLongLong:
-		u := unsignedLE(cell)
-		if c.unsigned {
-			return at + value.PutUint(buf[at:], u), nil
-		}
-		unused := 64 - 8*len(cell)
-		return at + value.PutInt(buf[at:], int64(u<<unused)>>unused), nil
-	case cellEnum, cellSet:
-		return at + value.PutUint(buf[at:], unsignedLE(cell)), nil
-	}
-	dst := buf[:at]
-	switch c.cell {
-	case cellFloat:
-		dst = value.AppendFloat32(dst, math.Float32frombits(binary.LittleEndian.Uint32(cell)))
-	case cellDouble:
-		dst = value.AppendFloat64(dst, math.Float64frombits(binary.LittleEndian.Uint64(cell)))
-	case cellDecimal:
-		dst, err = value.AppendDecimal(dst, cell, int(c.meta>>8), int(c.meta&0xff))
-	case cellBit:
-		dst = value.AppendBit(dst, cell)
-	case cellYear:
-		dst = value.AppendYear(dst, cell[0])
-	case cellDate:
-		dst = value.AppendDate(dst, uint32(unsignedLE(cell)))
-	case cellTimeOld:
-		dst = value.AppendTimeOld(dst, int32(unsignedLE(cell)<<40>>40)<<8>>8)
-	case cellTime:
-		dst, err = value.AppendTime2(dst, cell, int(c.meta))
-	case cellDatetimeOld:
-		dst = value.AppendDatetimeOld(dst, binary.LittleEndian.Uint64(cell))
-	case cellDatetime:
-		dst, err = value.AppendDatetime2(dst, cell, int(c.meta))
-	case cellTimestampOld:
-		dst = zone.AppendTimestampOld(dst, binary.LittleEndian.Uint32(cell))
-	case cellTimestamp:
-		dst, err = zone.AppendTimestamp2(dst, cell, int(c.meta))
-	}
-	return len(dst), err
-}
 
 // unsignedLE is a little-endian number of up to eight bytes.
 func unsignedLE(b []byte) uint64 {

@@ -147,6 +147,55 @@ func TestFixedWidths(t *testing.T) {
 	}
 }
 
+// TestShapesOfColumns: names, types and texts of every length around those at which a column is
+// written in another way, in rows with much and with nothing behind the text.
+func TestShapesOfColumns(t *testing.T) {
+	texts := []func(n int) string{
+		func(n int) string { return strings.Repeat("abcdefghij", 20)[:n] },
+		func(n int) string { return strings.Repeat("é", n/2) + "x"[:n%2] },
+		func(n int) string { return strings.Repeat("x", n%3) + strings.Repeat("中", n/3) },
+	}
+	for size := 1; size <= 80; size++ {
+		name, typ := strings.Repeat("n", size), strings.Repeat("y", 81-size)
+		p, err := planOf(t, Options{}, []colDef{
+			{binlog.TypeVarchar, 1000, schema.Column{Name: name, Type: typ}}, {binlog.TypeTiny, 0, schema.Column{Name: "i", Type: typ, Unsigned: true}},
+		}, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 140 {
+			for kind, text := range texts {
+				want := text(n)
+				cell := func(s string) []byte {
+					return append(binary.LittleEndian.AppendUint16(nil, uint16(len(s))), s...)
+				}
+				row := append(append([]byte{0}, cell(want)...), 200)
+				event := bytes.Repeat(row, 2)
+				rows := rowsOf(t, p, inserted(event, 2))
+				changed := append(append([]byte{0}, cell(want+"!")...), 200)
+				r := inserted(append(append([]byte{}, row...), changed...), 2)
+				r.Kind = binlog.RowsUpdate
+				rows = append(rows, rowsOf(t, p, r)...)
+				if len(rows) != 3 {
+					t.Fatalf("%d rows instead of 3", len(rows))
+				}
+				for i, want := range []string{want, want, want + "!"} {
+					c, _ := rows[i].AfterColumn(name)
+					d, _ := rows[i].AfterColumn("i")
+					if c.Value() != want || c.MysqlType() != typ || !c.Updated() || d.Value() != "200" || d.MysqlType() != typ || d.Updated() != (i < 2) {
+						t.Fatalf("name of %d bytes, text %d of %d, row %d: %q", size, kind, n, i, c.Value())
+					}
+				}
+				for c := range rows[2].Before() {
+					if c.Name() == name && c.Value() != want || c.Updated() {
+						t.Fatalf("name of %d bytes, text %d of %d: before image %q", size, kind, n, c.Value())
+					}
+				}
+			}
+		}
+	}
+}
+
 // updateText prints the images of a row: name=value, ~ for NULL, ! for updated.
 func updateText(r protocol.RowData) string {
 	var b strings.Builder

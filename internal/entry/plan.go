@@ -49,31 +49,49 @@ type Plan struct {
 	Schema, Table string
 	columns       []column
 	jsonColumns   int
+	keepsAll      bool // no column is left out
 	zone          *value.Zone
 }
 
-// column is what is constant about one column of a plan.
+// column is what is constant about one column of a plan. What most cells need is in
+// the column itself, so that nothing has to be fetched from elsewhere for them.
 type column struct {
 	cell     cellKind
-	meta     uint16
 	unsigned bool
 	keep     bool
 	utf8     bool // text in valid UTF-8 needs no conversion
-	width    int  // bytes of a fixed-size cell, or of a length prefix
-	guess    int  // width of the length of a Column message with a short value
+	meta     uint16
+	guess    uint8 // width of the length of a Column message with a short value
+	width    int   // bytes of a fixed-size cell, or of a length prefix
+	room     int   // bytes that a message needs beside a text of 128 bytes or more, with all that is written in passing
 
-	// The parts of a Column message, each with a block of capacity behind it (see
-	// paste): up to a value shorter than 128 bytes, with zeros for the tag, guess bytes of
-	// length, updated and the value's length; the same for an unsigned number whose
-	// top bit is set; a whole message that is NULL; and what comes behind a value,
-	// mysqlType. The first three differ in sqlType.
+	// The parts of a Column message: open is what comes up to a value shorter than
+	// 128 bytes, with zeros for the tag, guess bytes of length, updated and the value's
+	// length; tail is what comes behind a value, mysqlType. Here are their lengths and their
+	// first bytes, all of them as a rule.
+	openSize, tailSize int
+	openStart          [openBlock]byte
+	tailStart          [tailBlock]byte
+
+	*columnRest
+}
+
+// columnRest is what is constant about a column and not needed for most cells.
+type columnRest struct {
+	// Parts of a Column message: open and tail as a whole; what open is for an unsigned number whose
+	// top bit is set, and the message of a NULL. These two differ from open in sqlType.
 	open, openHigh, null, tail []byte
-
-	room int // bytes that a message needs beside a text of 128 bytes or more, with all that is written in passing
 
 	name    string
 	charset charset.Decoder
 }
+
+// How many bytes of a Column message are written at once before a value and behind it.
+// Names of 22 letters fit, with any type, and types as long as bigint(20) unsigned.
+const (
+	openBlock = 48
+	tailBlock = 32
+)
 
 // cellKind says how the bytes of a cell become text.
 type cellKind uint8
@@ -138,13 +156,14 @@ func (e *ColumnCountError) Error() string {
 // from the left.
 func NewPlan(t *schema.Table, m *binlog.TableMap, o Options) (*Plan, error) {
 	collations := collationsOf(m)
-	p := &Plan{Schema: decoded(o.Charset, m.Schema), Table: decoded(o.Charset, m.Name), zone: o.Zone, columns: make([]column, len(m.Types))}
+	p := &Plan{Schema: decoded(o.Charset, m.Schema), Table: decoded(o.Charset, m.Name), zone: o.Zone, columns: make([]column, len(m.Types)), keepsAll: true}
+	rests := make([]columnRest, len(m.Types))
 	for i, typ := range m.Types {
 		def, hidden, err := definition(t, m, i, o)
 		if err != nil {
 			return nil, err
 		}
-		c, err := newColumn(i, typ, m.Meta[i], def, collations(i), o)
+		c, err := newColumn(&rests[i], i, typ, m.Meta[i], def, collations(i), o)
 		if err != nil {
 			return nil, &UnsupportedTypeError{p.Schema, p.Table, def.Name, typ, m.Meta[i]}
 		}
@@ -155,6 +174,7 @@ func NewPlan(t *schema.Table, m *binlog.TableMap, o Options) (*Plan, error) {
 			p.jsonColumns++
 		}
 		c.keep = !def.Hidden && (o.Keep == nil || o.Keep(p.Schema, p.Table, def.Name))
+		p.keepsAll = p.keepsAll && c.keep
 		p.columns[i] = c
 	}
 	return p, nil
@@ -201,9 +221,10 @@ func charsetOf(def *schema.Column, collation uint32, o Options) charset.Decoder 
 	return o.Charset
 }
 
-// newColumn prepares one column.
-func newColumn(index int, typ byte, meta uint16, def *schema.Column, collation uint32, o Options) (column, error) {
-	c := column{meta: meta, unsigned: def.Unsigned, name: def.Name, charset: charsetOf(def, collation, o)}
+// newColumn prepares one column, whose rest has a place already.
+func newColumn(rest *columnRest, index int, typ byte, meta uint16, def *schema.Column, collation uint32, o Options) (column, error) {
+	c := column{meta: meta, unsigned: def.Unsigned, columnRest: rest}
+	c.name, c.charset = def.Name, charsetOf(def, collation, o)
 	sqlType, sqlHigh, sqlNull, ok := c.resolve(typ, def)
 	if !ok {
 		return c, fmt.Errorf("binlog type %d", typ)
@@ -214,7 +235,7 @@ func newColumn(index int, typ byte, meta uint16, def *schema.Column, collation u
 	c.utf8 = c.charset.Name() == "UTF-8"
 	head := columnHead(index, sqlType, def)
 	tail := appendString(nil, 0x52, def.Type)
-	c.guess = sizeVarint(uint64(len(head) + 5 + typicalText + len(tail)))
+	c.guess = uint8(sizeVarint(uint64(len(head) + 5 + typicalText + len(tail))))
 	c.open = c.opening(head)
 	c.openHigh = c.open
 	if sqlHigh != sqlType {
@@ -223,10 +244,11 @@ func newColumn(index int, typ byte, meta uint16, def *schema.Column, collation u
 	if sqlNull != sqlType {
 		head = columnHead(index, sqlNull, def)
 	}
-	null := slices.Concat(appendVarint([]byte{0}, uint64(len(head)+3+len(tail))), head, []byte{0, 0x30, 1}, tail)
-	c.null = withBlock(null)
-	c.tail = c.null[len(null)-len(tail):]
-	c.room = max(len(c.open), len(c.openHigh)) + longestFixed + len(null) + 2*binary.MaxVarintLen64 + block
+	c.null = slices.Concat(appendVarint([]byte{0}, uint64(len(head)+3+len(tail))), head, []byte{0, 0x30, 1}, tail)
+	c.tail = c.null[len(c.null)-len(tail):]
+	c.openSize = copy(c.openStart[:], c.open) + max(0, len(c.open)-openBlock)
+	c.tailSize = copy(c.tailStart[:], c.tail) + max(0, len(c.tail)-tailBlock)
+	c.room = max(len(c.open), len(c.openHigh)) + longestFixed + len(c.null) + 2*binary.MaxVarintLen64 + openBlock + tailBlock
 	return c, nil
 }
 
@@ -235,11 +257,8 @@ const longestFixed = 127
 
 // opening is a Column message up to the text of its value.
 func (c *column) opening(head []byte) []byte {
-	return withBlock(slices.Concat(make([]byte, 1+c.guess), head, []byte{0, 0x30, 0, 0x42, 0}))
+	return slices.Concat(make([]byte, 1+c.guess), head, []byte{0, 0x30, 0, 0x42, 0})
 }
-
-// withBlock gives b a block of capacity behind it.
-func withBlock(b []byte) []byte { return slices.Grow(b, block) }
 
 // typicalText is a guess at the length of a number or a date in text.
 const typicalText = 8
@@ -335,7 +354,7 @@ func (c *column) resolve(typ byte, def *schema.Column) (sqlType, high, null int,
 }
 
 // The largest metadata that servers write. The text of a column within them is
-// shorter than 128 bytes, which column.open relies on.
+// shorter than 128 bytes, which message.fixed relies on.
 const (
 	maxPrecision = 65 // digits of DECIMAL
 	maxBits      = 64 // of BIT

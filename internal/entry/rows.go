@@ -120,14 +120,13 @@ func (e *Encoder) updateImages(dst []byte, p *Plan, r *binlog.Rows, data []byte)
 		e.were = make([]was, len(p.columns))
 	}
 	e.were = e.were[:len(p.columns)]
-	clear(e.were)
 	e.recording = true
 	dst, used, err := e.image(dst, p, r.Present, r.ColumnCount, data, beforeImage, 0)
 	e.recording = false
 	if err != nil || used == len(data) {
 		return dst, used, false, err
 	}
-	data = data[used:]
+	before, data := data, data[used:]
 	var partial []byte
 	skip := 0
 	if r.Partial {
@@ -135,10 +134,9 @@ func (e *Encoder) updateImages(dst []byte, p *Plan, r *binlog.Rows, data []byte)
 			return dst, used, false, err
 		}
 	}
-	e.partial, e.comparing = partial, true
+	e.before, e.partial, e.comparing = before, partial, true
 	dst, n, err := e.image(dst, p, r.PresentAfter, r.ColumnCount, data[skip:], afterImage, 1)
-	e.partial, e.comparing = nil, false
-	clear(e.were) // they refer to the event
+	e.before, e.partial, e.comparing = nil, nil, false
 	return dst, used + skip + n, true, err
 }
 

@@ -12,10 +12,9 @@ type Encoder struct {
 
 	lastRows, lastBody, rowWidth int // of the last rows event, as guesses for the next
 
-	tag, updated byte // of the columns of the image that is being written
-
-	// While the images of an update are written: what the columns were before,
-	// and which JSON values of the after image are differences.
+	// While the images of an update are written: the before image and what columns were
+	// there, and which JSON values of the after image are differences.
+	before               []byte
 	were                 []was
 	recording, comparing bool
 	partial              []byte

@@ -44,11 +44,11 @@ func AppendDecimal(dst, data []byte, precision, scale int) ([]byte, error) {
 	if size := DecimalSize(precision, scale); len(data) != size {
 		return dst, fmt.Errorf("decimal(%d,%d) in %d bytes instead of %d", precision, scale, len(data), size)
 	}
+	if len(data) <= 8 && scale < groupDigits {
+		return appendSmallDecimal(dst, data, precision, scale)
+	}
 	start := len(dst)
 	r := decimalReader{data: data, first: 0x80}
-	if whole := precision - scale; whole < 2*groupDigits && scale < groupDigits {
-		return r.appendSmall(dst, precision, scale)
-	}
 	if data[0]&0x80 == 0 {
 		r.mask = 0xFFFFFFFF
 		dst = append(dst, '-')
@@ -89,34 +89,33 @@ func AppendDecimal(dst, data []byte, precision, scale int) ([]byte, error) {
 	return dst, nil
 }
 
-// appendSmall is AppendDecimal for a number whose digits before the point fit 64 bits
-// and for up to eight digits after it.
-func (r *decimalReader) appendSmall(dst []byte, precision, scale int) ([]byte, error) {
-	data, whole := r.data, precision-scale
-	if data[0]&0x80 == 0 {
-		r.mask = 0xFFFFFFFF
+// appendSmallDecimal is AppendDecimal for up to eight bytes, of which no full group is behind
+// the point: all groups are in one word.
+func appendSmallDecimal(dst, data []byte, precision, scale int) ([]byte, error) {
+	word, sign := bigEndian(data), uint64(1)<<(8*len(data)-1)
+	word ^= sign
+	negative := word&sign != 0
+	if negative {
+		word = ^word & (sign<<1 - 1)
 	}
-	var before uint64
-	if whole >= groupDigits {
-		if n := whole - groupDigits; n > 0 {
-			before = uint64(r.next(n)) * pow10[groupDigits]
-		}
-		before += uint64(r.next(groupDigits))
-	} else if whole > 0 {
-		before = uint64(r.next(whole))
+	tail := 8 * groupBytes[scale]
+	after, before := uint32(word&(1<<tail-1)), word>>tail
+	bad := uint64(after) >= pow10[scale]
+	if whole := precision - scale; whole > groupDigits {
+		high, low := before>>32, before&(1<<32-1)
+		bad = bad || high >= pow10[whole-groupDigits] || low >= pow10[groupDigits]
+		before = high*pow10[groupDigits] + low
+	} else {
+		bad = bad || before >= pow10[whole]
 	}
-	after := uint32(0)
-	if scale > 0 {
-		after = r.next(scale)
-	}
-	if r.bad {
+	if bad {
 		return dst, fmt.Errorf("decimal(%d,%d) with a group of digits out of range: % x", precision, scale, data)
 	}
 	dst = room(dst, 1+PutRoom+1+8)
 	at := len(dst)
 	out := dst[at:cap(dst)]
 	n := 0
-	if r.mask != 0 && r.seen != 0 {
+	if negative && word != 0 {
 		out[0] = '-'
 		n = 1
 	}
@@ -130,6 +129,18 @@ func (r *decimalReader) appendSmall(dst []byte, precision, scale int) ([]byte, e
 		n += 1 + scale
 	}
 	return dst[:at+n], nil
+}
+
+// bigEndian is the number in 1 to 8 bytes.
+func bigEndian(b []byte) uint64 {
+	if n := len(b); n >= 4 {
+		return uint64(binary.BigEndian.Uint32(b))<<(8*n-32) | uint64(binary.BigEndian.Uint32(b[n-4:]))
+	}
+	var v uint64
+	for _, c := range b {
+		v = v<<8 | uint64(c)
+	}
+	return v
 }
 
 // appendGroup appends the n digits of v, without leading zeros while nothing

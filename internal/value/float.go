@@ -1,6 +1,7 @@
 package value
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -20,7 +21,7 @@ const maxFloatDigits = 20
 
 // floatDigits is a positive decimal number 0.d1d2d3… × 10^exp.
 type floatDigits struct {
-	d   [maxFloatDigits]byte // '0' to '9'
+	d   [maxFloatDigits + 8]byte // '0' to '9', and room for a word more
 	n   int
 	exp int
 }
@@ -48,9 +49,30 @@ func (f *floatDigits) roundUp() {
 // plain with at least one digit after the point from 10^-3 up to below 10^7, and
 // otherwise as d.dddE±n without plus or padding.
 func AppendFloat64(dst []byte, f float64) []byte {
+	if f >= 1e-3 && f < 1e7 {
+		if millionths := uint64(f*1e6 + 0.5); float64(millionths)/1e6 == f {
+			return appendMillionths(dst, millionths)
+		}
+	}
 	const fractionBits, bias = 52, 1023
 	b := math.Float64bits(f)
 	return appendJavaFloat(dst, b>>63 != 0, int(b>>fractionBits&0x7FF), 0x7FF, b&(1<<fractionBits-1), fractionBits, bias)
+}
+
+// appendMillionths appends the double that is closest to v millionths, from a thousandth to
+// below ten millions, which is v in decimal without zeros at its end: Java's digits end where they are
+// close enough to the number, and a decimal as near as that to this one would have to have more
+// digits than six after the point.
+func appendMillionths(dst []byte, v uint64) []byte {
+	dst = room(dst, PutRoom+8)
+	at := len(dst)
+	out := dst[at : at+PutRoom+8]
+	n := PutUint(out, v/1e6)
+	out[n] = '.'
+	d := decimals(uint32(v%1e6)) >> 16 // six digits
+	binary.LittleEndian.PutUint64(out[n+1:], d|eightZeros)
+	digits := max(1, (bits.Len64(d)+7)/8)
+	return dst[:at+n+1+digits]
 }
 
 // AppendFloat32 appends f as Java's Float.toString prints it on JDK 8 to 18; see
@@ -99,9 +121,17 @@ func (f *floatDigits) appendTo(dst []byte) []byte {
 			dst = append(dst, "0000000"[:f.exp-f.n]...)
 			return append(dst, '.', '0')
 		}
-		dst = append(dst, d[:f.exp]...)
-		dst = append(dst, '.')
-		return append(dst, d[f.exp:]...)
+		// In words, which may be more than there are digits.
+		le := binary.LittleEndian
+		dst = room(dst, len(f.d)+8)
+		at := len(dst)
+		out := dst[at : at+len(f.d)+8]
+		le.PutUint64(out, le.Uint64(f.d[:]))
+		out[f.exp] = '.'
+		for i := f.exp; i < f.n; i += 8 {
+			le.PutUint64(out[i+1:], le.Uint64(f.d[i:]))
+		}
+		return dst[:at+f.n+1]
 	case f.exp <= 0 && f.exp > -3: // 10^-3 <= x < 10^0
 		dst = append(dst, "0.00"[:2-f.exp]...)
 		return append(dst, d...)

@@ -34,21 +34,29 @@ func digitCount(v uint64) int {
 	return max(n, 1)
 }
 
-// PutRoom is the room in bytes that PutUint and PutInt need, which may be more than
-// they write.
+// PutRoom is the room in bytes that PutUint needs, which may be more than it writes.
 const PutRoom = 32
 
 // PutUint writes v in decimal to the start of b, which has PutRoom bytes, and returns
 // the number of digits. What is behind them is overwritten.
 func PutUint(b []byte, v uint64) int {
 	_ = b[PutRoom-1]
-	switch {
-	case v < 10:
+	if v < 10 {
 		b[0] = byte('0' + v)
 		return 1
-	case v < 1e8:
-		return putFirst(b, uint32(v))
-	case v < 1e16:
+	}
+	if v < 1e8 {
+		d := decimals(uint32(v))
+		zeros := bits.TrailingZeros64(d) &^ 7
+		binary.LittleEndian.PutUint64(b, (d|eightZeros)>>(zeros&63))
+		return 8 - zeros/8
+	}
+	return putLarge(b, v)
+}
+
+// putLarge is PutUint for numbers of nine digits or more.
+func putLarge(b []byte, v uint64) int {
+	if v < 1e16 {
 		n := putFirst(b, uint32(v/1e8))
 		put8(b[n:], uint32(v%1e8))
 		return n + 8
@@ -58,15 +66,6 @@ func PutUint(b []byte, v uint64) int {
 	put8(b[n:], uint32(v/1e8))
 	put8(b[n+8:], uint32(v%1e8))
 	return n + 16
-}
-
-// PutInt is PutUint for a number with a sign.
-func PutInt(b []byte, v int64) int {
-	if v < 0 {
-		b[0] = '-'
-		return 1 + PutUint(b[1:PutRoom+1], -uint64(v))
-	}
-	return PutUint(b, uint64(v))
 }
 
 // eightZeros are the digits 00000000.

@@ -79,16 +79,16 @@ type datetime struct {
 	hour, minute, second uint32
 }
 
-// dateDigits are the first eight of the ten characters of YYYY-MM-DD, the first one in
-// the lowest byte, and the last two.
-func dateDigits(year, month, day uint32) (first uint64, last uint16) {
-	d := decimals(year*10000+month*100+day) | eightZeros // YYYYMMDD
+// dateText makes YYYY-MM-DD of the decimals of YYYYMMDD: the first eight characters, the
+// first one in the lowest byte, and the last two.
+func dateText(d uint64) (first uint64, last uint16) {
+	d |= eightZeros
 	return d&0xffffffff | '-'<<32 | d>>32&0xffff<<40 | '-'<<56, uint16(d >> 48)
 }
 
-// clockDigits are the characters of HH:MM:SS, the first one in the lowest byte.
-func clockDigits(hour, minute, second uint32) uint64 {
-	d := decimals(hour*10000+minute*100+second) | eightZeros // 00HHMMSS
+// clockText makes HH:MM:SS of the decimals of 00HHMMSS, the first character in the lowest byte.
+func clockText(d uint64) uint64 {
+	d |= eightZeros
 	return d>>16&0xffff | ':'<<16 | d>>32&0xffff<<24 | ':'<<40 | d>>48<<48
 }
 
@@ -97,17 +97,17 @@ func (d datetime) append(dst []byte) []byte {
 	dst = room(dst, len(zeroDatetime))
 	at := len(dst)
 	out := (*[len(zeroDatetime)]byte)(dst[at : at+len(zeroDatetime)])
-	first, last := dateDigits(d.year, d.month, d.day)
+	first, last := dateText(decimals(d.year*10000 + d.month*100 + d.day))
 	binary.LittleEndian.PutUint64(out[0:], first)
 	binary.LittleEndian.PutUint16(out[8:], last)
 	out[10] = ' '
-	binary.LittleEndian.PutUint64(out[11:], clockDigits(d.hour, d.minute, d.second))
+	binary.LittleEndian.PutUint64(out[11:], clockText(decimals(d.hour*10000+d.minute*100+d.second)))
 	return dst[:at+len(out)]
 }
 
 // appendClock appends HH:MM:SS for numbers below 100.
 func appendClock(dst []byte, hour, minute, second uint32) []byte {
-	return binary.LittleEndian.AppendUint64(dst, clockDigits(hour, minute, second))
+	return binary.LittleEndian.AppendUint64(dst, clockText(decimals(hour*10000+minute*100+second)))
 }
 
 // AppendYear appends a YEAR value: 0000 or 1900+v.
@@ -125,7 +125,7 @@ func AppendDate(dst []byte, v uint32) []byte {
 	if v == 0 {
 		return append(dst, zeroDate...)
 	}
-	first, last := dateDigits(v>>9%10000, v>>5&15, v&31)
+	first, last := dateText(decimals(v>>9%10000*10000 + v>>5&15*100 + v&31))
 	return binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint64(dst, first), last)
 }
 
@@ -181,7 +181,10 @@ func AppendTime2(dst, data []byte, fsp int) ([]byte, error) {
 		dst = append(dst, '-')
 	}
 	dst = appendLongClock(dst, hms>>12&0x3FF, hms>>6&0x3F, hms&0x3F, false)
-	return appendFraction(dst, frac, fsp), nil
+	if fsp > 0 {
+		dst = appendFraction(dst, frac, fsp)
+	}
+	return dst, nil
 }
 
 // AppendDatetimeOld appends a DATETIME value in the layout before MySQL 5.6,
@@ -214,7 +217,10 @@ func AppendDatetime2(dst, data []byte, fsp int) ([]byte, error) {
 		return dst, fmt.Errorf("datetime(%d) % x: %w", fsp, data, errYear)
 	}
 	dst = appendPackedDatetime(dst, uint64(packed))
-	return appendFraction(dst, frac, fsp), nil
+	if fsp > 0 {
+		dst = appendFraction(dst, frac, fsp)
+	}
+	return dst, nil
 }
 
 // appendPackedDatetime appends the integer part of a packed datetime (see

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"testing"
 	"time"
@@ -29,6 +30,30 @@ func TestIntegers(t *testing.T) {
 				t.Errorf("AppendInt(%d) = %s", i, got)
 			}
 		}
+	}
+}
+
+// TestShortDoubles: doubles that are close to decimals of up to six digits after the point are
+// printed as the general way prints them.
+func TestShortDoubles(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	short := 0
+	for range 200_000 {
+		f := float64(r.IntN(1e10)) / math.Pow10(r.IntN(9))
+		for _, f := range []float64{f, math.Nextafter(f, 0), math.Nextafter(f, 1e9), f * 7} {
+			b := math.Float64bits(f)
+			want := appendJavaFloat(nil, false, int(b>>52), 0x7FF, b&(1<<52-1), 52, 1023)
+			got := AppendFloat64(nil, f)
+			if string(got) != string(want) {
+				t.Fatalf("%x: %s instead of %s", b, got, want)
+			}
+			if f >= 1e-3 && f < 1e7 && len(got) < 12 {
+				short++
+			}
+		}
+	}
+	if short < 10_000 {
+		t.Errorf("only %d of the numbers were short", short)
 	}
 }
 

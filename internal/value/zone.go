@@ -103,8 +103,15 @@ func (z *Zone) AppendTimestamp2(dst, data []byte, fsp int) ([]byte, error) {
 	if frac >= 1e6 {
 		return dst, fmt.Errorf("timestamp(%d) % x: %w", fsp, data, errFraction)
 	}
-	dst = z.AppendTimestampOld(dst, binary.BigEndian.Uint32(data))
-	return appendFraction(dst, frac, fsp), nil
+	if sec := binary.BigEndian.Uint32(data); sec != 0 {
+		dst = appendUnix(dst, int64(sec)+int64(z.offset(sec)))
+	} else {
+		dst = append(dst, zeroDatetime...)
+	}
+	if fsp > 0 {
+		dst = appendFraction(dst, frac, fsp)
+	}
+	return dst, nil
 }
 
 const (
