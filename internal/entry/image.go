@@ -35,11 +35,11 @@ func (e *Encoder) image(dst []byte, p *Plan, present []byte, columns int, data [
 	m.cells, m.buf, m.out = data[size:], dst[:cap(dst)], dst[len(dst):cap(dst)]
 	m.tag, m.updated, m.zone, m.scratch = tag, updated, p.zone, e.text
 	rest := p.columns[:columns]
-	if n == columns && p.keepsAll && !e.recording && !e.comparing && allZero(nulls) {
-		if i, err := m.columns(rest); err != nil {
+	if n == columns && p.keepsAll && !e.recording && !e.comparing {
+		if i, err := m.columns(rest, nulls); err != nil {
 			return dst, 0, fmt.Errorf("column %s: %w", rest[i].name, err)
 		}
-		rest = nil // most rows are like that
+		rest = nil // most images are like that
 	}
 	partial := e.partial
 	bit, json := 0, 0
@@ -80,15 +80,6 @@ func (e *Encoder) image(dst []byte, p *Plan, present []byte, columns int, data [
 }
 
 func isSet(bits []byte, i int) bool { return bits[i>>3]&(1<<(i&7)) != 0 }
-
-func allZero(b []byte) bool {
-	for _, v := range b {
-		if v != 0 {
-			return false
-		}
-	}
-	return true
-}
 
 // bitCount is how many of the first n bits are set.
 func bitCount(b []byte, n int) int {

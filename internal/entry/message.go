@@ -9,8 +9,8 @@ import (
 	"github.com/towpath-cdc/towpath/internal/value"
 )
 
-// message writes the Column messages of a row image, one behind the other, into memory that
-// is there: it makes sure for each message that there is enough, and so appends nothing piece by piece.
+// message writes the Column messages of a row image, one behind the other. It makes sure for each
+// that there is enough memory and writes into that, so that nothing is appended piece by piece.
 type message struct {
 	cells []byte // of the image, those that are left
 	buf   []byte // memory for the entry
@@ -80,11 +80,13 @@ func (c *column) finish(out []byte) {
 	}
 }
 
-// columns writes the messages of cells of which none is left out or NULL. An error is about
-// column i.
-func (m *message) columns(all []column) (i int, err error) {
+// columns writes the messages of all columns, of which none is left out; nulls says which are
+// NULL. An error is about column i.
+func (m *message) columns(all []column, nulls []byte) (i int, err error) {
 	for i := range all {
-		if err := m.column(&all[i]); err != nil {
+		if isSet(nulls, i) {
+			m.null(&all[i], m.updated)
+		} else if err := m.column(&all[i]); err != nil {
 			return i, err
 		}
 	}

@@ -35,7 +35,7 @@ var hot = []suite{
 	{pkg: "internal/source", pattern: "^BenchmarkFramer"},
 	{pkg: "internal/binlog", pattern: "^Benchmark(ParseHeader|ParseTableMap|ParseRows|ParseQuery|VerifyChecksum)"},
 	{pkg: "internal/value", pattern: "^Benchmark"},
-	{pkg: "internal/entry", pattern: "^BenchmarkRows"},
+	{pkg: "internal/entry", pattern: "^Benchmark(Rows|Orders)"},
 	{pkg: "internal/pipeline", pattern: "^Benchmark(Transactions|LargeValue)"},
 	{pkg: "internal/store", pattern: "^BenchmarkPutGetAck"},
 	{pkg: "internal/delivery", pattern: "^BenchmarkGetAck"},
